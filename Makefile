@@ -1,0 +1,41 @@
+# The server module and the extension scripts, by PGXS. `make PG_CONFIG=...` picks the server version (15 to 18).
+# The engine's unit tests and benchmarks are built by CMakeLists.txt, without Postgres.
+
+EXTENSION  = pulsimo
+MODULE_big = pulsimo
+OBJS       = $(patsubst %.cpp,%.o,$(sort $(wildcard src/engine/*.cpp src/health/*.cpp src/pg/*.cpp src/worker/*.cpp src/functions/*.cpp)))
+
+MIGRATIONS = $(sort $(wildcard migrations/[0-9]*.sql))
+VERSIONS   = $(foreach f,$(MIGRATIONS),$(firstword $(subst _, ,$(notdir $(f)))))
+GENERATED  = build/extension
+DATA_built = $(shell p=; for v in $(VERSIONS); do echo $(GENERATED)/pulsimo--$${p:+$$p--}$$v.sql; p=$$v; done)
+
+PG_CONFIG  ?= pg_config
+PG_MAJOR   := $(shell $(PG_CONFIG) --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
+ifeq ($(shell test $(PG_MAJOR) -ge 15 && test $(PG_MAJOR) -le 18 && echo yes),)
+$(error Pulsimo supports PostgreSQL 15 to 18; $(PG_CONFIG) is of version $(PG_MAJOR))
+endif
+
+PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) -DPULSIMO_VERSION='"$(lastword $(VERSIONS))"'
+PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wshadow -fno-strict-aliasing -fwrapv -fvisibility=hidden -MMD -MP
+SHLIB_LINK  = -lcurl -lcares -lssl -lcrypto -lpcre2-8 -lstdc++
+
+REGRESS        = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS   = --temp-instance=$(CURDIR)/tmp_check/regress --temp-config=$(CURDIR)/test/postgresql.conf --no-locale --encoding=UTF8
+ISOLATION      = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test/isolation --outputdir=tmp_check/isolation --temp-instance=$(CURDIR)/tmp_check/isolation_instance --temp-config=$(CURDIR)/test/postgresql.conf
+TAP_TESTS      = 1
+PROVE_TESTS    = $(sort $(wildcard test/tap/*.pl))
+EXTRA_CLEAN    = build tmp_check $(OBJS:.o=.d)
+with_llvm      = no
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Passed by a server that was built with gcc 13 or newer; g++ 12 refuses it for C++.
+override CXXFLAGS := $(filter-out -fexcess-precision=standard,$(CXXFLAGS))
+
+-include $(OBJS:.o=.d)
+
+$(DATA_built) &: $(MIGRATIONS) $(wildcard src/sql/*.sql) src/sql/order scripts/generate-extension-sql
+	scripts/generate-extension-sql $(GENERATED) $(MIGRATIONS)

@@ -1,0 +1,36 @@
+-- Organizations isolate tenants: every project belongs to one, people belong to any number of them.
+
+CREATE TYPE pulsimo.organization_role AS ENUM ('owner', 'admin', 'member', 'viewer');
+
+CREATE TABLE pulsimo.organizations (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL CONSTRAINT organizations_name_not_empty CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''),
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT organizations_name_key UNIQUE (name)
+);
+
+CREATE TABLE pulsimo.memberships (
+    organization_id bigint NOT NULL REFERENCES pulsimo.organizations (id) ON DELETE CASCADE,
+    user_id bigint NOT NULL REFERENCES pulsimo.users (id) ON DELETE CASCADE,
+    role pulsimo.organization_role NOT NULL DEFAULT 'member',
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (organization_id, user_id)
+);
+CREATE INDEX memberships_user_id_idx ON pulsimo.memberships (user_id);
+
+-- Projects that are older than organizations go to one named "default".
+ALTER TABLE pulsimo.projects ADD COLUMN organization_id bigint REFERENCES pulsimo.organizations (id);
+INSERT INTO pulsimo.organizations (name)
+    SELECT 'default' WHERE EXISTS (SELECT FROM pulsimo.projects);
+UPDATE pulsimo.projects SET organization_id = (SELECT o.id FROM pulsimo.organizations o);
+ALTER TABLE pulsimo.projects ALTER COLUMN organization_id SET NOT NULL;
+
+-- 001 allowed two projects of one name; the later ones get their id appended.
+UPDATE pulsimo.projects p SET name = pg_catalog.format('%s (%s)', p.name, p.id)
+    WHERE EXISTS (SELECT FROM pulsimo.projects o
+                  WHERE o.name OPERATOR(pg_catalog.=) p.name AND o.id OPERATOR(pg_catalog.<) p.id);
+ALTER TABLE pulsimo.projects ADD CONSTRAINT projects_organization_id_name_key UNIQUE (organization_id, name);
+
+SELECT pg_catalog.pg_extension_config_dump('pulsimo.organizations', '');
+SELECT pg_catalog.pg_extension_config_dump('pulsimo.organizations_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('pulsimo.memberships', '');

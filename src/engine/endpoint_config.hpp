@@ -1,0 +1,20 @@
+// One endpoint as the keeper sends it to a prober. Options stay JSON on the way: they are parsed by
+// parse_http_options(), the same function that validates them when a user writes them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace pulsimo::engine {
+
+struct EndpointConfig {
+    std::int64_t id = 0;
+    std::int64_t interval_us = 0;
+    std::int64_t timeout_us = 0;
+    std::string url;
+    std::string options_json;
+
+    bool operator==(const EndpointConfig&) const = default;
+};
+
+}  // namespace pulsimo::engine
