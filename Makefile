@@ -35,6 +35,9 @@ include $(PGXS)
 # Passed by a server that was built with gcc 13 or newer; g++ 12 refuses it for C++.
 override CXXFLAGS := $(filter-out -fexcess-precision=standard,$(CXXFLAGS))
 
+# A server header in these rooms is an error (see the file).
+$(filter src/engine/% src/health/%,$(OBJS)): override CPPFLAGS += -include src/no_postgres.hpp
+
 -include $(OBJS:.o=.d)
 
 $(DATA_built) &: $(MIGRATIONS) $(wildcard src/sql/*.sql) src/sql/order scripts/generate-extension-sql
