@@ -14,22 +14,36 @@ CREATE TYPE pulsimo.severity AS ENUM ('critical', 'high', 'medium', 'low');
 
 CREATE TABLE pulsimo.users (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    email text NOT NULL CONSTRAINT users_email_form CHECK (email OPERATOR(pg_catalog.~) '^[^@[:space:]]+@[^@[:space:]]+$'),
-    name text NOT NULL CONSTRAINT users_name_not_empty CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''),
-    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    email text NOT NULL,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT users_email_form
+        CHECK (email OPERATOR(pg_catalog.~) '^[^@[:space:]]+@[^@[:space:]]+$'
+               AND pg_catalog.length(email) OPERATOR(pg_catalog.<=) 254),
+    CONSTRAINT users_name_form
+        CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''
+               AND pg_catalog.length(name) OPERATOR(pg_catalog.<=) 200)
 );
 CREATE UNIQUE INDEX users_email_key ON pulsimo.users (pg_catalog.lower(email));
 
 CREATE TABLE pulsimo.projects (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name text NOT NULL CONSTRAINT projects_name_not_empty CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''),
-    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT projects_name_key UNIQUE (name),
+    CONSTRAINT projects_name_form
+        CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''
+               AND pg_catalog.length(name) OPERATOR(pg_catalog.<=) 200)
 );
 
+-- Durations are compared by their length in seconds, because that is what the workers count ("1 month" has no
+-- length of its own) and because an infinite interval is then longer than any limit. A response is stored as
+-- microseconds in an integer, which ends at 35 minutes: hence the longest timeout. The form of url and options is
+-- the business of a trigger; the limits here hold whatever role or replication writes the row.
 CREATE TABLE pulsimo.endpoints (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     project_id bigint NOT NULL REFERENCES pulsimo.projects (id),
-    name text NOT NULL CONSTRAINT endpoints_name_not_empty CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''),
+    name text NOT NULL,
     url text NOT NULL,
     check_interval interval NOT NULL DEFAULT '60 s',
     timeout interval NOT NULL DEFAULT '10 s',
@@ -40,23 +54,38 @@ CREATE TABLE pulsimo.endpoints (
     options jsonb NOT NULL DEFAULT '{}',
     paused boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT endpoints_name_form
+        CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''
+               AND pg_catalog.length(name) OPERATOR(pg_catalog.<=) 200),
+    CONSTRAINT endpoints_url_length
+        CHECK (url OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(url) OPERATOR(pg_catalog.<=) 2048),
     CONSTRAINT endpoints_check_interval_range
-        CHECK (check_interval OPERATOR(pg_catalog.>=) '1 s' AND check_interval OPERATOR(pg_catalog.<=) '1 day'),
+        CHECK (pg_catalog.extract('epoch', check_interval) OPERATOR(pg_catalog.>=) 1
+               AND pg_catalog.extract('epoch', check_interval) OPERATOR(pg_catalog.<=) 86400),
     CONSTRAINT endpoints_timeout_range
-        CHECK (timeout OPERATOR(pg_catalog.>=) '100 ms' AND timeout OPERATOR(pg_catalog.<=) check_interval),
+        CHECK (pg_catalog.extract('epoch', timeout) OPERATOR(pg_catalog.>=) 0.1
+               AND pg_catalog.extract('epoch', timeout) OPERATOR(pg_catalog.<=) 1800
+               AND pg_catalog.extract('epoch', timeout)
+                   OPERATOR(pg_catalog.<=) pg_catalog.extract('epoch', check_interval)),
     CONSTRAINT endpoints_retry_interval_range
-        CHECK (retry_interval OPERATOR(pg_catalog.>=) '1 s' AND retry_interval OPERATOR(pg_catalog.<=) check_interval),
+        CHECK (pg_catalog.extract('epoch', retry_interval) OPERATOR(pg_catalog.>=) 1
+               AND pg_catalog.extract('epoch', retry_interval)
+                   OPERATOR(pg_catalog.<=) pg_catalog.extract('epoch', check_interval)),
     CONSTRAINT endpoints_degraded_after_range
-        CHECK (degraded_after OPERATOR(pg_catalog.>) '0 s' AND degraded_after OPERATOR(pg_catalog.<=) timeout),
+        CHECK (pg_catalog.extract('epoch', degraded_after) OPERATOR(pg_catalog.>) 0
+               AND pg_catalog.extract('epoch', degraded_after)
+                   OPERATOR(pg_catalog.<=) pg_catalog.extract('epoch', timeout)),
     CONSTRAINT endpoints_failure_threshold_range
         CHECK (failure_threshold OPERATOR(pg_catalog.>=) 1 AND failure_threshold OPERATOR(pg_catalog.<=) 10),
     CONSTRAINT endpoints_success_threshold_range
         CHECK (success_threshold OPERATOR(pg_catalog.>=) 1 AND success_threshold OPERATOR(pg_catalog.<=) 10),
-    CONSTRAINT endpoints_options_object
-        CHECK (pg_catalog.jsonb_typeof(options) OPERATOR(pg_catalog.=) 'object')
+    CONSTRAINT endpoints_options_form
+        CHECK (pg_catalog.jsonb_typeof(options) OPERATOR(pg_catalog.=) 'object'
+               AND pg_catalog.octet_length(options::pg_catalog.text) OPERATOR(pg_catalog.<=) 262144)
 );
 CREATE INDEX endpoints_project_id_idx ON pulsimo.endpoints (project_id);
 
+-- An incident outlives its endpoint: what went wrong is history, not configuration.
 CREATE TABLE pulsimo.incidents (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     endpoint_id bigint REFERENCES pulsimo.endpoints (id) ON DELETE SET NULL,
@@ -69,9 +98,12 @@ CREATE TABLE pulsimo.incidents (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     resolved_at timestamptz,
     CONSTRAINT incidents_resolved_at_when_resolved
-        CHECK ((status OPERATOR(pg_catalog.=) 'resolved') OPERATOR(pg_catalog.=) (resolved_at IS NOT NULL))
+        CHECK ((status OPERATOR(pg_catalog.=) 'resolved') OPERATOR(pg_catalog.=) (resolved_at IS NOT NULL)),
+    CONSTRAINT incidents_resolved_at_after_start
+        CHECK (resolved_at OPERATOR(pg_catalog.>=) started_at)
 );
 CREATE INDEX incidents_status_created_at_idx ON pulsimo.incidents (status, created_at);
+CREATE INDEX incidents_endpoint_id_started_at_idx ON pulsimo.incidents (endpoint_id, started_at);
 -- The rule "one open incident an endpoint", kept by the database whatever the workers believe.
 CREATE UNIQUE INDEX incidents_one_open_per_endpoint
     ON pulsimo.incidents (endpoint_id) WHERE status OPERATOR(pg_catalog.<>) 'resolved';

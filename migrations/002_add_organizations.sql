@@ -4,9 +4,12 @@ CREATE TYPE pulsimo.organization_role AS ENUM ('owner', 'admin', 'member', 'view
 
 CREATE TABLE pulsimo.organizations (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name text NOT NULL CONSTRAINT organizations_name_not_empty CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''),
+    name text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    CONSTRAINT organizations_name_key UNIQUE (name)
+    CONSTRAINT organizations_name_key UNIQUE (name),
+    CONSTRAINT organizations_name_form
+        CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''
+               AND pg_catalog.length(name) OPERATOR(pg_catalog.<=) 200)
 );
 
 CREATE TABLE pulsimo.memberships (
@@ -25,10 +28,8 @@ INSERT INTO pulsimo.organizations (name)
 UPDATE pulsimo.projects SET organization_id = (SELECT o.id FROM pulsimo.organizations o);
 ALTER TABLE pulsimo.projects ALTER COLUMN organization_id SET NOT NULL;
 
--- 001 allowed two projects of one name; the later ones get their id appended.
-UPDATE pulsimo.projects p SET name = pg_catalog.format('%s (%s)', p.name, p.id)
-    WHERE EXISTS (SELECT FROM pulsimo.projects o
-                  WHERE o.name OPERATOR(pg_catalog.=) p.name AND o.id OPERATOR(pg_catalog.<) p.id);
+-- The name of a project is unique within its organization, no longer everywhere.
+ALTER TABLE pulsimo.projects DROP CONSTRAINT projects_name_key;
 ALTER TABLE pulsimo.projects ADD CONSTRAINT projects_organization_id_name_key UNIQUE (organization_id, name);
 
 SELECT pg_catalog.pg_extension_config_dump('pulsimo.organizations', '');

@@ -17,6 +17,8 @@ CREATE TABLE pulsimo.health_checks (
     http_status smallint,
     error_class pulsimo.error_class,
     error text,
+    CONSTRAINT health_checks_status_of_a_check
+        CHECK (status OPERATOR(pg_catalog.<>) 'paused' AND status OPERATOR(pg_catalog.<>) 'maintenance'),
     CONSTRAINT health_checks_error_when_not_passed
         CHECK ((error_class IS NULL) OPERATOR(pg_catalog.=)
                (status OPERATOR(pg_catalog.=) 'up' OR status OPERATOR(pg_catalog.=) 'degraded')),

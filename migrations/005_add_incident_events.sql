@@ -25,6 +25,7 @@ CREATE TABLE pulsimo.outbox (
     payload jsonb NOT NULL
 );
 CREATE INDEX outbox_created_at_idx ON pulsimo.outbox (created_at);
+CREATE INDEX outbox_incident_id_idx ON pulsimo.outbox (incident_id);
 
 SELECT pg_catalog.pg_extension_config_dump('pulsimo.incident_events', '');
 SELECT pg_catalog.pg_extension_config_dump('pulsimo.incident_events_id_seq', '');
