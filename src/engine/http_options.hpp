@@ -12,6 +12,8 @@
 #include "engine/assertions.hpp"
 #include "engine/invalid_option.hpp"
 #include "engine/status_set.hpp"
+#include "engine/text.hpp"
+#include "engine/url.hpp"
 
 namespace pulsimo::engine {
 
@@ -26,6 +28,9 @@ struct HttpOptions {
     std::string body;                                          // "body"
     std::string basic_user, basic_password;                    // "auth": {"basic": {"username":…, "password":…}}
     std::string bearer;                                        // "auth": {"bearer": "token"}
+    // Headers that carry a secret ("auth": {"api_key": {"header":…, "value":…}}, Authorization, Cookie): they are in
+    // `headers`, and must not follow a redirect to another origin.
+    std::vector<std::string> credential_headers;
     bool follow_redirects = true;                              // "follow_redirects"
     int max_redirects = 5;                                     // "max_redirects", 0-20
     StatusSet expected_status;                                 // "expected_status": "200-299,304" | 204 | [200, "300-399"]
@@ -44,13 +49,5 @@ struct HttpOptions {
 // Parses the JSON text of `options` (an object). Throws InvalidOption naming the key for an unknown key, a wrong
 // type, an impossible value or a combination that makes no sense (say, a body that can never be read).
 HttpOptions parse_http_options(std::string_view json);
-
-// Checks an endpoint URL: absolute http or https, a host, a port 1-65535, no spaces or control characters, no
-// user:password part (that belongs into "auth"), at most 2048 bytes. Throws InvalidOption.
-void validate_url(std::string_view url);
-
-// The longest prefix of `text` that is at most `max_bytes` and ends at a character; invalid UTF-8 and NUL become '?'
-// (or U+FFFD), control characters become spaces. For every text that came from the network.
-std::string safe_text(std::string_view text, std::size_t max_bytes);
 
 }  // namespace pulsimo::engine
