@@ -14,7 +14,9 @@ static_assert(kNames.size() == static_cast<std::size_t>(ErrorClass::internal) + 
 
 }  // namespace
 
-std::string_view to_string(ErrorClass error) noexcept { return kNames[static_cast<std::size_t>(error)]; }
+std::string_view to_string(ErrorClass error) noexcept {
+    return kNames[static_cast<std::size_t>(error)];
+}
 
 std::optional<ErrorClass> error_class_from_byte(std::uint8_t byte) noexcept {
     if (byte >= kNames.size()) return std::nullopt;

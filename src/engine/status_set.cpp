@@ -79,6 +79,8 @@ bool StatusSet::contains(int status) const noexcept {
                        [status](const Range& range) { return status >= range.first && status <= range.second; });
 }
 
-const std::string& StatusSet::text() const noexcept { return text_; }
+const std::string& StatusSet::text() const noexcept {
+    return text_;
+}
 
 }  // namespace pulsimo::engine

@@ -12,10 +12,12 @@ struct Character {
 
 constexpr Character kNoCharacter{};
 
-bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+bool is_continuation(char byte) {
+    return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+}
 
-// The character of `length` bytes at the start of `text`; the lead byte holds `lead_bits` of it. Refuses what UTF-8 does
-// not allow: longer than needed, the halves of surrogate pairs, beyond U+10FFFF.
+// The character of `length` bytes at the start of `text`; the lead byte holds `lead_bits` of it. Refuses what UTF-8
+// does not allow: longer than needed, the halves of surrogate pairs, beyond U+10FFFF.
 Character decode_sequence(std::string_view text, std::size_t length, unsigned lead_bits) {
     if (text.size() < length) return kNoCharacter;
     std::uint32_t code = static_cast<unsigned char>(text[0]) & ((1U << lead_bits) - 1);

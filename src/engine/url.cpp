@@ -1,5 +1,5 @@
-// libcurl's own parser has the last word, because libcurl makes the request: what it understands differently from us must
-// not pass. Our checks before it refuse what it would tolerate or repair.
+// libcurl's own parser has the last word, because libcurl makes the request: what it understands differently from us
+// must not pass. Our checks before it refuse what it would tolerate or repair.
 #include "engine/url.hpp"
 
 #include <curl/curl.h>

@@ -11,7 +11,9 @@
 namespace pulsimo::engine {
 namespace {
 
-enum class Kind : std::uint8_t { upsert = 1, remove, check_now, retry_after, set_accepting, result };
+// The kind of a command is its place in the variant.
+constexpr std::uint8_t kResultKind = 0xFF;
+static_assert(std::variant_size_v<Command> < kResultKind);
 
 template <class T>
 concept Number = std::is_integral_v<T> && !std::is_same_v<T, bool>;
@@ -59,7 +61,6 @@ class Writer {
     }
     void put(bool value) { put(static_cast<std::uint8_t>(value)); }
     void put(ErrorClass value) { put(static_cast<std::uint8_t>(value)); }
-    void put(Kind value) { put(static_cast<std::uint8_t>(value)); }
     void put(const std::string& value) {
         if (value.size() > std::numeric_limits<std::uint32_t>::max()) throw WireError("text too long for a message");
         put(static_cast<std::uint32_t>(value.size()));
@@ -122,7 +123,7 @@ class Reader {
 };
 
 template <class R>
-void append_record(std::string& out, Kind kind, const R& record) {
+void append_record(std::string& out, std::uint8_t kind, const R& record) {
     Writer writer(out);
     writer(kind);
     fields(writer, record);
@@ -135,46 +136,41 @@ R read_record(Reader& reader) {
     return record;
 }
 
+template <std::size_t I = 0>
+Command read_command(Reader& reader, std::uint8_t kind) {
+    if constexpr (I < std::variant_size_v<Command>) {
+        if (kind == I) return read_record<std::variant_alternative_t<I, Command>>(reader);
+        return read_command<I + 1>(reader, kind);
+    } else {
+        throw WireError("not a command");
+    }
+}
+
 // The texts of a result come from the network by way of a process that talks to it all day: what they promise is made
 // true on the side that has the database.
 CheckResult read_result(Reader& reader) {
-    if (static_cast<Kind>(reader.kind()) != Kind::result) throw WireError("not a result");
+    if (reader.kind() != kResultKind) throw WireError("not a result");
     auto result = read_record<CheckResult>(reader);
     result.detail = safe_text(result.detail, CheckResult::kMaxDetail);
     result.certificate_issuer = safe_text(result.certificate_issuer, CheckResult::kMaxDetail);
     return result;
 }
 
-Command read_command(Reader& reader) {
-    switch (static_cast<Kind>(reader.kind())) {
-        case Kind::upsert: return read_record<Upsert>(reader);
-        case Kind::remove: return read_record<Remove>(reader);
-        case Kind::check_now: return read_record<CheckNow>(reader);
-        case Kind::retry_after: return read_record<RetryAfter>(reader);
-        case Kind::set_accepting: return read_record<SetAccepting>(reader);
-        case Kind::result: break;
-    }
-    throw WireError("not a command");
-}
-
-constexpr Kind kind_of(const Upsert&) { return Kind::upsert; }
-constexpr Kind kind_of(const Remove&) { return Kind::remove; }
-constexpr Kind kind_of(const CheckNow&) { return Kind::check_now; }
-constexpr Kind kind_of(const RetryAfter&) { return Kind::retry_after; }
-constexpr Kind kind_of(const SetAccepting&) { return Kind::set_accepting; }
-
 }  // namespace
 
 void append(std::string& out, const Command& command) {
-    std::visit([&out](const auto& record) { append_record(out, kind_of(record), record); }, command);
+    const auto kind = static_cast<std::uint8_t>(command.index());
+    std::visit([&out, kind](const auto& record) { append_record(out, kind, record); }, command);
 }
 
-void append(std::string& out, const CheckResult& result) { append_record(out, Kind::result, result); }
+void append(std::string& out, const CheckResult& result) {
+    append_record(out, kResultKind, result);
+}
 
 std::vector<Command> decode_commands(std::span<const char> message) {
     std::vector<Command> commands;
     Reader reader(message);
-    while (!reader.at_end()) commands.push_back(read_command(reader));
+    while (!reader.at_end()) commands.push_back(read_command(reader, reader.kind()));
     return commands;
 }
 
