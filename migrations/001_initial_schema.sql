@@ -21,7 +21,7 @@ CREATE TABLE pulsimo.users (
         CHECK (email OPERATOR(pg_catalog.~) '^[^@[:space:]]+@[^@[:space:]]+$'
                AND pg_catalog.length(email) OPERATOR(pg_catalog.<=) 254),
     CONSTRAINT users_name_form
-        CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''
+        CHECK (name OPERATOR(pg_catalog.~) '[^[:space:]]' AND name OPERATOR(pg_catalog.!~) '[[:cntrl:]]'
                AND pg_catalog.length(name) OPERATOR(pg_catalog.<=) 200)
 );
 CREATE UNIQUE INDEX users_email_key ON pulsimo.users (pg_catalog.lower(email));
@@ -32,7 +32,7 @@ CREATE TABLE pulsimo.projects (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT projects_name_key UNIQUE (name),
     CONSTRAINT projects_name_form
-        CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''
+        CHECK (name OPERATOR(pg_catalog.~) '[^[:space:]]' AND name OPERATOR(pg_catalog.!~) '[[:cntrl:]]'
                AND pg_catalog.length(name) OPERATOR(pg_catalog.<=) 200)
 );
 
@@ -55,7 +55,7 @@ CREATE TABLE pulsimo.endpoints (
     paused boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT endpoints_name_form
-        CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''
+        CHECK (name OPERATOR(pg_catalog.~) '[^[:space:]]' AND name OPERATOR(pg_catalog.!~) '[[:cntrl:]]'
                AND pg_catalog.length(name) OPERATOR(pg_catalog.<=) 200),
     CONSTRAINT endpoints_url_length
         CHECK (url OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(url) OPERATOR(pg_catalog.<=) 2048),

@@ -8,7 +8,7 @@ CREATE TABLE pulsimo.organizations (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT organizations_name_key UNIQUE (name),
     CONSTRAINT organizations_name_form
-        CHECK (pg_catalog.btrim(name) OPERATOR(pg_catalog.<>) ''
+        CHECK (name OPERATOR(pg_catalog.~) '[^[:space:]]' AND name OPERATOR(pg_catalog.!~) '[[:cntrl:]]'
                AND pg_catalog.length(name) OPERATOR(pg_catalog.<=) 200)
 );
 

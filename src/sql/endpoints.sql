@@ -1,0 +1,336 @@
+-- Adding, changing and removing what is watched. The rules are in one trigger, so that a plain INSERT or UPDATE is
+-- refused for the same reasons and in the same words as a call of these functions.
+--
+-- Triggers and session_replication_role = replica (logical replication, parallel restores): the rows come from a
+-- database that has checked them and has written what belongs to them, so checking and writing are left out. The
+-- trigger that tells the keeper is ENABLE ALWAYS: wherever a change comes from, it must be seen.
+
+CREATE OR REPLACE FUNCTION pulsimo.require(fulfilled boolean, message text, hint text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF fulfilled IS NOT TRUE THEN
+        RAISE EXCEPTION '%', message USING ERRCODE = 'invalid_parameter_value', HINT = hint;
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require(boolean, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require(boolean, text, text) IS
+'Internal: raises 22023 with this message and hint unless the first argument is true.';
+
+CREATE OR REPLACE FUNCTION pulsimo.endpoint_written() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pulsimo.require(NEW.url IS NOT NULL, 'url must not be null', 'Give an absolute http or https URL.');
+    PERFORM pulsimo.require(NEW.options IS NOT NULL, 'options must not be null', 'Give a JSON object, {} for none.');
+    IF TG_OP = 'INSERT' OR NEW.url <> OLD.url OR NEW.options <> OLD.options THEN
+        PERFORM pulsimo.validate_endpoint(NEW.url, NEW.options);
+    END IF;
+    PERFORM pulsimo.require(
+        NEW.name ~ '[^[:space:]]' AND NEW.name !~ '[[:cntrl:]]' AND length(NEW.name) <= 200,
+        'name must be one line of 1 to 200 characters', 'Shorten name, or leave it out to use host and path of the URL.');
+    PERFORM pulsimo.require(
+        extract(epoch FROM NEW.check_interval) BETWEEN 1 AND 86400,
+        format('check_interval must be between 1 second and 1 day, not %L', NEW.check_interval),
+        'Give check_interval like ''60 s'' or ''5 min''.');
+    PERFORM pulsimo.require(
+        extract(epoch FROM NEW.timeout) BETWEEN 0.1 AND 1800
+            AND extract(epoch FROM NEW.timeout) <= extract(epoch FROM NEW.check_interval),
+        format('timeout must be between 100 milliseconds and 30 minutes and not exceed check_interval %L, not %L',
+               NEW.check_interval, NEW.timeout),
+        'Give a shorter timeout, or a longer check_interval.');
+    PERFORM pulsimo.require(
+        NEW.retry_interval IS NULL OR extract(epoch FROM NEW.retry_interval) >= 1
+            AND extract(epoch FROM NEW.retry_interval) <= extract(epoch FROM NEW.check_interval),
+        format('retry_interval must be at least 1 second and not exceed check_interval %L, not %L',
+               NEW.check_interval, NEW.retry_interval),
+        'Leave retry_interval out for 10 seconds, or check_interval if that is shorter.');
+    PERFORM pulsimo.require(
+        NEW.degraded_after IS NULL OR extract(epoch FROM NEW.degraded_after) > 0
+            AND extract(epoch FROM NEW.degraded_after) <= extract(epoch FROM NEW.timeout),
+        format('degraded_after must be positive and not exceed timeout %L, not %L', NEW.timeout, NEW.degraded_after),
+        'Leave degraded_after out if slow responses are as good as fast ones.');
+    PERFORM pulsimo.require(
+        NEW.failure_threshold BETWEEN 1 AND 10,
+        format('failure_threshold must be between 1 and 10, not %s', coalesce(NEW.failure_threshold::text, 'null')),
+        'failure_threshold is the number of failures in a row that open an incident.');
+    PERFORM pulsimo.require(
+        NEW.success_threshold BETWEEN 1 AND 10,
+        format('success_threshold must be between 1 and 10, not %s', coalesce(NEW.success_threshold::text, 'null')),
+        'success_threshold is the number of successes in a row that resolve an incident.');
+    RETURN NEW;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.endpoint_written() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.endpoint_written() IS
+'Trigger of pulsimo.endpoints: refuses impossible values with 22023, naming the column or option.';
+CREATE OR REPLACE TRIGGER endpoint_written BEFORE INSERT OR UPDATE ON pulsimo.endpoints
+    FOR EACH ROW EXECUTE FUNCTION pulsimo.endpoint_written();
+
+CREATE OR REPLACE FUNCTION pulsimo.endpoint_paused() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status)
+    SELECT NEW.id, greatest(clock_timestamp(), s.changed_at), c.status, coalesce(s.status, 'unknown')
+    FROM (SELECT CASE WHEN NEW.paused THEN 'paused' ELSE 'unknown' END::pulsimo.status AS status) c
+        LEFT JOIN LATERAL (
+            SELECT n.status, n.changed_at FROM pulsimo.state_changes n
+            WHERE n.endpoint_id = NEW.id ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
+        ) s ON true;
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.endpoint_paused() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.endpoint_paused() IS
+'Trigger of pulsimo.endpoints: records the change of status when an endpoint is paused (paused) or resumed (unknown until the next check).';
+CREATE OR REPLACE TRIGGER endpoint_paused AFTER UPDATE OF paused ON pulsimo.endpoints
+    FOR EACH ROW WHEN (OLD.paused <> NEW.paused) EXECUTE FUNCTION pulsimo.endpoint_paused();
+
+CREATE OR REPLACE TRIGGER endpoints_changed AFTER INSERT OR UPDATE OR DELETE ON pulsimo.endpoints
+    FOR EACH ROW EXECUTE FUNCTION pulsimo.endpoints_changed();
+CREATE OR REPLACE TRIGGER endpoints_truncated AFTER TRUNCATE ON pulsimo.endpoints
+    FOR EACH STATEMENT EXECUTE FUNCTION pulsimo.endpoints_changed();
+ALTER TABLE pulsimo.endpoints ENABLE ALWAYS TRIGGER endpoints_changed;
+ALTER TABLE pulsimo.endpoints ENABLE ALWAYS TRIGGER endpoints_truncated;
+
+CREATE OR REPLACE FUNCTION pulsimo.require_endpoint(id bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pulsimo.endpoints e WHERE e.id = require_endpoint.id) THEN
+        RAISE EXCEPTION 'endpoint % does not exist', coalesce(id::text, 'null') USING
+            ERRCODE = 'no_data_found',
+            HINT = 'The view pulsimo.endpoint_status lists the endpoints with their ids.';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_endpoint(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_endpoint(bigint) IS
+'Internal: raises P0002 when there is no endpoint of this id.';
+
+CREATE OR REPLACE FUNCTION pulsimo.require_project(project bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pulsimo.projects p WHERE p.id = project) THEN
+        RAISE EXCEPTION 'project % does not exist', coalesce(project::text, 'null') USING
+            ERRCODE = 'no_data_found',
+            HINT = 'The table pulsimo.projects lists the projects with their ids.';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_project(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_project(bigint) IS
+'Internal: raises P0002 when there is no project of this id.';
+
+-- ON CONFLICT makes the second of two sessions wait for the first, and then use what that one made.
+CREATE OR REPLACE FUNCTION pulsimo.default_project() RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    project bigint;
+BEGIN
+    FOR attempt IN 1 .. 2 LOOP
+        SELECT p.id INTO project
+        FROM pulsimo.projects p JOIN pulsimo.organizations o ON o.id = p.organization_id
+        WHERE o.name = 'default' AND p.name = 'default';
+        EXIT WHEN FOUND;
+        INSERT INTO pulsimo.organizations (name) VALUES ('default') ON CONFLICT (name) DO NOTHING;
+        INSERT INTO pulsimo.projects (organization_id, name)
+            SELECT o.id, 'default' FROM pulsimo.organizations o WHERE o.name = 'default'
+        ON CONFLICT (organization_id, name) DO NOTHING;
+    END LOOP;
+    RETURN project;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.default_project() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.default_project() IS
+'Internal: the project "default" of the organization "default"; makes them when they are missing.';
+
+CREATE OR REPLACE FUNCTION pulsimo.read_duration(key text, value jsonb) RETURNS interval
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF value IS NULL OR value = 'null' THEN
+        RETURN NULL;
+    END IF;
+    IF jsonb_typeof(value) = 'string' THEN
+        RETURN (value #>> '{}')::interval;
+    END IF;
+    RAISE invalid_datetime_format;
+EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
+    RAISE EXCEPTION '% must be an interval, not %', key, value USING
+        ERRCODE = 'invalid_parameter_value',
+        HINT = format('Give it as text with a unit, for example {"%s": "10 s"}.', key);
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.read_duration(text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.read_duration(text, jsonb) IS
+'Internal: the interval in a JSON string; NULL for null.
+Errors: 22023 names the key.';
+
+CREATE OR REPLACE FUNCTION pulsimo.add_endpoint(
+    url text,
+    name text DEFAULT NULL,
+    project bigint DEFAULT NULL,
+    check_interval interval DEFAULT '60 s',
+    timeout interval DEFAULT '10 s',
+    failure_threshold integer DEFAULT 3,
+    success_threshold integer DEFAULT 1,
+    options jsonb DEFAULT '{}'
+) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    new_id bigint;
+BEGIN
+    PERFORM pulsimo.require(jsonb_typeof(options) = 'object', 'options must be a JSON object',
+                            'Leave options out, or give for example {"method": "HEAD"}.');
+    IF project IS NOT NULL THEN
+        PERFORM pulsimo.require_project(project);
+    END IF;
+    INSERT INTO pulsimo.endpoints (project_id, name, url, check_interval, timeout, retry_interval, degraded_after,
+                                   failure_threshold, success_threshold, options)
+    VALUES (coalesce(project, pulsimo.default_project()),
+            coalesce(name, left(rtrim(substring(url FROM '^[^:]*://([^?#]*)'), '/'), 200), ''),
+            url, check_interval, timeout,
+            pulsimo.read_duration('retry_interval', options -> 'retry_interval'),
+            pulsimo.read_duration('degraded_after', options -> 'degraded_after'),
+            failure_threshold, success_threshold, options - '{retry_interval,degraded_after}'::text[])
+    RETURNING endpoints.id INTO new_id;
+    IF NOT EXISTS (SELECT FROM pulsimo.dump_info)
+        AND NOT EXISTS (SELECT FROM pulsimo.state s WHERE s.database_oid IS NOT NULL)
+    THEN
+        PERFORM pulsimo.start();
+    END IF;
+    RETURN new_id;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb) IS
+'Adds an endpoint and returns its id. It is checked from the commit of the transaction on. The first endpoint of a fresh installation also switches monitoring on; a database that was restored or cloned waits for start().
+url: absolute, http or https, at most 2048 bytes.
+name: as shown to people, one line of at most 200 characters; by default host and path of the URL.
+project: id of a project; by default the project "default", which is made when it is missing.
+check_interval: 1 second to 1 day.
+timeout: 100 milliseconds to 30 minutes, not longer than check_interval.
+failure_threshold: failures in a row that make it down and open an incident, 1 to 10.
+success_threshold: successes in a row that end that, 1 to 10.
+options: how to probe and what to expect, see docs/architecture.md; besides that "retry_interval" (until the next check while failing below the threshold; default 10 seconds or check_interval if shorter) and "degraded_after" (a slower response makes it degraded; default never), both as text with a unit.
+Errors: 22023 names the argument or option that is not acceptable, P0002 unknown project.
+Example: SELECT pulsimo.add_endpoint(''https://example.org/health'', check_interval => ''30 s'', options => ''{"body_contains": "ok", "degraded_after": "500 ms"}'');';
+
+CREATE OR REPLACE FUNCTION pulsimo.update_endpoint(id bigint, changes jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    endpoint pulsimo.endpoints;
+    key text;
+    value jsonb;
+BEGIN
+    PERFORM pulsimo.require_endpoint(id);
+    PERFORM pulsimo.require(jsonb_typeof(changes) = 'object', 'changes must be a JSON object',
+                            'Give the columns to change, for example {"check_interval": "30 s"}.');
+    SELECT * INTO endpoint FROM pulsimo.endpoints e WHERE e.id = update_endpoint.id FOR NO KEY UPDATE;
+    -- Options first: they may carry the two durations that have columns of their own.
+    FOR key, value IN SELECT c.key, c.value FROM jsonb_each(changes) c ORDER BY c.key <> 'options', c.key LOOP
+        IF key = 'options' THEN
+            PERFORM pulsimo.require(jsonb_typeof(value) = 'object', 'options must be a JSON object',
+                                    'Give the options to change; null removes one.');
+            IF value ? 'retry_interval' THEN
+                endpoint.retry_interval := pulsimo.read_duration('retry_interval', value -> 'retry_interval');
+            END IF;
+            IF value ? 'degraded_after' THEN
+                endpoint.degraded_after := pulsimo.read_duration('degraded_after', value -> 'degraded_after');
+            END IF;
+            value := value - '{retry_interval,degraded_after}'::text[];
+            endpoint.options := (endpoint.options || value)
+                - ARRAY(SELECT o.key FROM jsonb_each(value) o WHERE o.value = 'null');
+        ELSIF key = 'retry_interval' THEN
+            endpoint.retry_interval := pulsimo.read_duration(key, value);
+        ELSIF key = 'degraded_after' THEN
+            endpoint.degraded_after := pulsimo.read_duration(key, value);
+        ELSIF key = 'check_interval' THEN
+            endpoint.check_interval := pulsimo.read_duration(key, value);
+        ELSIF key = 'timeout' THEN
+            endpoint.timeout := pulsimo.read_duration(key, value);
+        ELSIF key = 'name' THEN
+            endpoint.name := pulsimo.read_text(key, value);
+        ELSIF key = 'url' THEN
+            endpoint.url := pulsimo.read_text(key, value);
+        ELSIF key = 'failure_threshold' THEN
+            endpoint.failure_threshold := pulsimo.read_integer(key, value, 1, 10);
+        ELSIF key = 'success_threshold' THEN
+            endpoint.success_threshold := pulsimo.read_integer(key, value, 1, 10);
+        ELSIF key = 'project' THEN
+            endpoint.project_id := pulsimo.read_integer(key, value, 1, 9223372036854775807);
+            PERFORM pulsimo.require_project(endpoint.project_id);
+        ELSE
+            PERFORM pulsimo.require(
+                false, format('endpoints have no setting "%s"', key),
+                'Known are name, url, project, check_interval, timeout, retry_interval, degraded_after, '
+                'failure_threshold, success_threshold and options.');
+        END IF;
+    END LOOP;
+    UPDATE pulsimo.endpoints e
+    SET project_id = endpoint.project_id, name = endpoint.name, url = endpoint.url,
+        check_interval = endpoint.check_interval, timeout = endpoint.timeout,
+        retry_interval = endpoint.retry_interval, degraded_after = endpoint.degraded_after,
+        failure_threshold = endpoint.failure_threshold, success_threshold = endpoint.success_threshold,
+        options = endpoint.options
+    WHERE e.id = endpoint.id;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.update_endpoint(bigint, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.update_endpoint(bigint, jsonb) IS
+'Changes settings of an endpoint; those that are not named stay. Takes effect at commit, status and history stay.
+changes: a JSON object with any of name, url, project (id), check_interval, timeout, retry_interval, degraded_after (as text with a unit), failure_threshold, success_threshold and options. Options are merged: each option that is named replaces the whole option, null removes it. null for retry_interval or degraded_after gives back the default.
+Errors: P0002 unknown endpoint or project, 22023 names the setting or option that is unknown or not acceptable.
+Example: SELECT pulsimo.update_endpoint(1, ''{"check_interval": "30 s", "options": {"method": "HEAD", "body_contains": null}}'');';
+
+CREATE OR REPLACE FUNCTION pulsimo.read_text(key text, value jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pulsimo.require(jsonb_typeof(value) = 'string', format('%s must be text, not %s', key, value),
+                            format('Give it as a JSON string: {"%s": "..."}.', key));
+    RETURN value #>> '{}';
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.read_text(text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.read_text(text, jsonb) IS
+'Internal: the text in a JSON string.
+Errors: 22023 names the key.';
+
+CREATE OR REPLACE FUNCTION pulsimo.read_integer(key text, value jsonb, lowest bigint, highest bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pulsimo.require(
+        CASE WHEN jsonb_typeof(value) = 'number'
+             THEN value::numeric BETWEEN lowest AND highest AND value::numeric = trunc(value::numeric) END,
+        format('%s must be a whole number from %s to %s, not %s', key, lowest, highest, value),
+        format('Give it as a JSON number: {"%s": %s}.', key, lowest));
+    RETURN value::numeric::bigint;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.read_integer(text, jsonb, bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.read_integer(text, jsonb, bigint, bigint) IS
+'Internal: the whole number in a JSON number, within limits.
+Errors: 22023 names the key.';
+
+CREATE OR REPLACE FUNCTION pulsimo.pause_endpoint(id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pulsimo.require_endpoint(id);
+    UPDATE pulsimo.endpoints e SET paused = true WHERE e.id = pause_endpoint.id AND NOT e.paused;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.pause_endpoint(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.pause_endpoint(bigint) IS
+'Stops the checks of an endpoint until resume_endpoint(). The time is left out of its uptime; an open incident stays open. Does nothing when it is paused already.
+Errors: P0002 unknown endpoint.
+Example: SELECT pulsimo.pause_endpoint(1);';
+
+CREATE OR REPLACE FUNCTION pulsimo.resume_endpoint(id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pulsimo.require_endpoint(id);
+    UPDATE pulsimo.endpoints e SET paused = false WHERE e.id = resume_endpoint.id AND e.paused;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.resume_endpoint(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.resume_endpoint(bigint) IS
+'Takes up the checks of a paused endpoint. Its status is unknown until the first of them. Does nothing when it is not paused.
+Errors: P0002 unknown endpoint.
+Example: SELECT pulsimo.resume_endpoint(1);';
+
+CREATE OR REPLACE FUNCTION pulsimo.remove_endpoint(id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pulsimo.require_endpoint(id);
+    DELETE FROM pulsimo.endpoints e WHERE e.id = remove_endpoint.id;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.remove_endpoint(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.remove_endpoint(bigint) IS
+'Removes an endpoint, as DELETE FROM pulsimo.endpoints does. An open incident of it is resolved; its incidents stay, its checks stay until their partitions are dropped, its history of status goes.
+Errors: P0002 unknown endpoint.
+Example: SELECT pulsimo.remove_endpoint(1);';

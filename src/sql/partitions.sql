@@ -1,0 +1,121 @@
+-- The partitions of health_checks, a UTC day each.
+--
+-- They are ordinary tables, made at run time and never by an extension script: a member of the extension would be
+-- missing from dumps. LIKE + ATTACH instead of CREATE TABLE ... PARTITION OF, because that passes while pg_dump holds
+-- the parent. The lock on the parent is the one ATTACH takes anyway; taken first, it makes a second creator wait and
+-- then find the partition, instead of failing on its name.
+
+CREATE OR REPLACE FUNCTION pulsimo.create_partition(day date) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
+DECLARE
+    partition_name constant text := 'health_checks_p' || to_char(day, 'YYYYMMDD');
+    partition regclass;
+    owner constant name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c
+                            WHERE c.oid = 'pulsimo.health_checks'::regclass);
+BEGIN
+    IF day IS NULL OR day NOT BETWEEN '1970-01-01' AND '9999-12-30' THEN
+        RAISE EXCEPTION 'day must be a date between 1970-01-01 and 9999-12-30' USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = 'Give the day as a date, for example current_date.';
+    END IF;
+    partition := pulsimo.find_partition(partition_name);
+    IF partition IS NOT NULL THEN
+        RETURN partition;
+    END IF;
+    LOCK TABLE ONLY pulsimo.health_checks IN SHARE UPDATE EXCLUSIVE MODE;
+    partition := pulsimo.find_partition(partition_name);
+    IF partition IS NOT NULL THEN
+        RETURN partition;
+    END IF;
+    EXECUTE format('CREATE TABLE pulsimo.%I (LIKE pulsimo.health_checks'
+                   ' INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING GENERATED)', partition_name);
+    EXECUTE format('CREATE INDEX %I ON pulsimo.%I (endpoint_id, checked_at)',
+                   partition_name || '_endpoint_id_checked_at_idx', partition_name);
+    IF owner <> current_user THEN
+        EXECUTE format('ALTER TABLE pulsimo.%I OWNER TO %I', partition_name, owner);
+    END IF;
+    EXECUTE format('ALTER TABLE pulsimo.health_checks ATTACH PARTITION pulsimo.%I FOR VALUES FROM (%L) TO (%L)',
+                   partition_name, to_char(day, 'YYYY-MM-DD 00:00:00+00'), to_char(day + 1, 'YYYY-MM-DD 00:00:00+00'));
+    RETURN format('pulsimo.%I', partition_name)::regclass;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.create_partition(date) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.create_partition(date) IS
+'Makes the partition of health_checks for one UTC day, with its index on (endpoint_id, checked_at), and returns it. Returns the existing one if there is one, also when another session makes it at the same time. The keeper calls it days ahead.
+Errors: 22023 no usable day, 42P07 a table of that name exists that is no partition, 55P03 the table was locked for longer than 2 s.
+Example: SELECT pulsimo.create_partition(''2026-01-31'');';
+
+CREATE OR REPLACE FUNCTION pulsimo.find_partition(partition_name text) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_table constant regclass := to_regclass(format('pulsimo.%I', partition_name));
+BEGIN
+    IF found_table IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_inherits i
+        WHERE i.inhrelid = found_table AND i.inhparent = 'pulsimo.health_checks'::regclass
+    ) THEN
+        RAISE EXCEPTION 'table "pulsimo.%" exists and is no partition of pulsimo.health_checks', partition_name USING
+            ERRCODE = 'duplicate_table',
+            HINT = 'After a restore into another version attach it by hand, or rename it to keep its rows apart.';
+    END IF;
+    RETURN found_table;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.find_partition(text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.find_partition(text) IS
+'Internal: the partition of health_checks of that name, or NULL.
+Errors: 42P07 the table exists and is no partition.';
+
+CREATE OR REPLACE FUNCTION pulsimo.ensure_partitions(from_day date, to_day date) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    created integer := 0;
+    day date;
+BEGIN
+    IF from_day IS NULL OR to_day IS NULL OR NOT isfinite(from_day) OR NOT isfinite(to_day)
+        OR to_day - from_day NOT BETWEEN 0 AND 366
+    THEN
+        RAISE EXCEPTION 'from_day and to_day must be dates in order, at most 366 days apart' USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = 'Call it once for every year of a longer range.';
+    END IF;
+    FOR day IN SELECT from_day + n FROM generate_series(0, to_day - from_day) n LOOP
+        IF pulsimo.find_partition('health_checks_p' || to_char(day, 'YYYYMMDD')) IS NULL THEN
+            PERFORM pulsimo.create_partition(day);
+            created := created + 1;
+        END IF;
+    END LOOP;
+    RETURN created;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.ensure_partitions(date, date) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.ensure_partitions(date, date) IS
+'Makes the missing partitions of health_checks for all UTC days from from_day to to_day, both included, and returns how many it made.
+Errors: 22023 days missing, out of order or more than 366 days apart; those of create_partition().
+Example: SELECT pulsimo.ensure_partitions(current_date, current_date + 3);';
+
+CREATE OR REPLACE FUNCTION pulsimo.drop_partitions_before(day date) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
+DECLARE
+    partition regclass;
+    dropped integer := 0;
+BEGIN
+    IF day IS NULL OR day > (now() AT TIME ZONE 'UTC')::date THEN
+        RAISE EXCEPTION 'day must be a date that is not in the future' USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = 'Checks of today and later days cannot be dropped.';
+    END IF;
+    FOR partition IN
+        SELECT c.oid FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'pulsimo.health_checks'::regclass
+            AND c.relname ~ '^health_checks_p[0-9]{8}$'
+            AND substr(c.relname, 16)::date < day
+        ORDER BY c.relname
+    LOOP
+        EXECUTE format('DROP TABLE %s', partition);
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.drop_partitions_before(date) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.drop_partitions_before(date) IS
+'Drops the partitions of health_checks of all UTC days before the given one, which gives their disk space back at once, and returns how many it dropped. State changes and incidents stay.
+Errors: 22023 no day or one in the future, 55P03 a partition was in use (a dump, a long query) for longer than 2 s: nothing is dropped, call it again later.
+Example: SELECT pulsimo.drop_partitions_before(current_date - 30);';
