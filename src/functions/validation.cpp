@@ -1,0 +1,75 @@
+// validate_endpoint(), module_version() and next_slot(): the engine's knowledge for SQL.
+
+#include <string_view>
+
+#include "engine/clock.hpp"
+#include "engine/http_options.hpp"
+#include "engine/schedule.hpp"
+
+#include "pg/guard.hpp"
+
+extern "C" {
+#include "datatype/timestamp.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(pulsimo_validate_endpoint);
+PG_FUNCTION_INFO_V1(pulsimo_module_version);
+PG_FUNCTION_INFO_V1(pulsimo_next_slot);
+}
+
+namespace {
+
+using namespace pulsimo;
+
+std::string_view view(const text* value) {
+    return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
+}
+
+// False, with the reason in `failure`, when the engine would not probe this.
+bool is_valid(std::string_view url, std::string_view options, pg::Failure& failure) noexcept {
+    try {
+        engine::validate_url(url);
+        engine::parse_http_options(options);
+        return true;
+    } catch (const engine::InvalidOption& error) {
+        failure.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
+        strlcpy(failure.message, error.what(), sizeof failure.message);
+        strlcpy(failure.hint, error.hint().c_str(), sizeof failure.hint);
+    } catch (...) {
+        failure = pg::describe_current_exception();
+    }
+    return false;
+}
+
+std::int64_t microseconds(const Interval* interval) {
+    return interval->time + interval->day * USECS_PER_DAY + interval->month * (DAYS_PER_MONTH * USECS_PER_DAY);
+}
+
+}  // namespace
+
+PULSIMO_EXPORT Datum pulsimo_validate_endpoint(PG_FUNCTION_ARGS) {
+    text* url = PG_GETARG_TEXT_PP(0);
+    Jsonb* options = PG_GETARG_JSONB_P(1);
+    char* json = JsonbToCString(nullptr, &options->root, VARSIZE(options));
+    pg::Failure failure;
+    if (!is_valid(view(url), json, failure)) pg::raise(failure);
+    PG_RETURN_VOID();
+}
+
+PULSIMO_EXPORT Datum pulsimo_module_version(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    PG_RETURN_TEXT_P(cstring_to_text(PULSIMO_VERSION));
+}
+
+PULSIMO_EXPORT Datum pulsimo_next_slot(PG_FUNCTION_ARGS) {
+    const std::int64_t id = PG_GETARG_INT64(0);
+    const std::int64_t interval = microseconds(PG_GETARG_INTERVAL_P(1));
+    if (interval <= 0) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("check_interval must be longer than zero"),
+                        errhint("Use the check_interval of the endpoint.")));
+    }
+    const std::int64_t now = engine::SystemClock().monotonic_us();
+    PG_RETURN_TIMESTAMPTZ(GetCurrentTimestamp() + engine::next_slot_us(id, interval, now) - now);
+}

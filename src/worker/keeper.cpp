@@ -1,0 +1,303 @@
+#include "worker/keeper.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <unordered_set>
+
+#include "engine/schedule.hpp"
+#include "engine/wire.hpp"
+#include "worker/check_requests.hpp"
+#include "worker/launcher.hpp"
+
+#include "pg/compat.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "utils/backend_status.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+}
+
+namespace pulsimo::worker {
+
+namespace {
+
+constexpr std::int64_t kHousekeepingEveryUs = 10LL * 60 * 1'000'000;
+
+}  // namespace
+
+Keeper::Keeper(int slot) : slot_index_(slot), slot_(shared()->slots[slot]) {
+    wait_event_ = pg::wait_event("PulsimoKeeperMain");
+}
+
+void Keeper::run() {
+    wishes_.reload_all = true;
+    leaving_ = !should_stay();
+    if (!leaving_) {
+        SharedLock lock;
+        slot_.scouted = false;
+    }
+    while (!leaving_) turn();
+    urgent_ = true;
+    write_batches();
+}
+
+void Keeper::turn() {
+    pg::call([] { CHECK_FOR_INTERRUPTS(); });
+    if (pg::call([] { return reload_configuration(); })) reconfigure();
+    take_wishes();
+    leaving_ |= wishes_.leave;
+    if (wishes_.reread_state && !should_stay()) return;
+    reload();
+    keep_probers_running();
+    take_results();
+    forward_requests();
+    write_batches();
+    throttle_probers();
+    keep_house();
+    for (ProberLink& prober : probers_) {
+        if (prober.running()) prober.channel().flush();
+    }
+    slot_.keeper.endpoints = static_cast<std::int64_t>(watched_.size());
+    slot_.keeper.queued = static_cast<std::int64_t>(pending_.size());
+    if (!leaving_) wait();
+}
+
+void Keeper::reconfigure() {
+    if (static_cast<int>(probers_.size()) != settings::probers) probers_.clear();
+    for (auto& [id, watched] : watched_) watched.policy.stall_limit_us = std::int64_t{settings::late_limit_ms} * 1000;
+}
+
+// Runs `work`, which talks to the tables. Returns 0, or the SQLSTATE with which they refused; the reason is then
+// remembered, and logged when it is not the one logged last.
+int Keeper::attempt(const char* what, const std::function<void()>& work) {
+    try {
+        work();
+        return 0;
+    } catch (const ExtensionChanged&) {
+        leaving_ = true;
+        leave_unless_asked_again();
+        return ERRCODE_UNDEFINED_OBJECT;
+    } catch (const pg::PgError& error) {
+        const pg::Failure& failure = error.failure();
+        remember_error(slot_.keeper_error, failure.message);
+        slot_.keeper.failures++;
+        std::string complaint = std::string(what) + ": " + failure.message;
+        if (complaint != last_complaint_) {
+            pg::call([&] {
+                ereport(LOG, (errcode(failure.sqlstate), errmsg("pulsimo could not %s: %s", what, failure.message)));
+            });
+        }
+        last_complaint_ = std::move(complaint);
+        return failure.sqlstate;
+    }
+}
+
+void Keeper::take_wishes() {
+    wishes_.changed.reserve(wishes_.changed.size() + DatabaseSlot::kMaxChanged);
+    SharedLock lock;
+    wishes_.leave = slot_.suspended_by != 0;
+    wishes_.reread_state |= slot_.reread_state;
+    wishes_.reload_all |= slot_.reload_all;
+    wishes_.changed.insert(wishes_.changed.end(), slot_.changed, slot_.changed + slot_.changed_count);
+    slot_.reread_state = slot_.reload_all = false;
+    slot_.changed_count = 0;
+}
+
+// Looks at the tables; when there is nothing to keep, tells the launcher so and leaves.
+bool Keeper::should_stay() {
+    Installation installation = Installation::absent;
+    wishes_.reread_state = false;
+    if (attempt("read its state", [&] { installation = store_.look(); }) != 0) {
+        // Cannot tell. Ending without clearing `wanted` has the launcher start us again after a while.
+        leaving_ = true;
+        return false;
+    }
+    if (installation == Installation::running) return true;
+    if (installation == Installation::other_version) {
+        pg::call([] {
+            ereport(LOG, (errmsg("pulsimo library is of version %s, the extension in database %u is not",
+                                 PULSIMO_VERSION, MyDatabaseId),
+                          errhint("Run ALTER EXTENSION pulsimo UPDATE, or restart the server after installing.")));
+        });
+    }
+    leaving_ = leave_unless_asked_again();
+    return !leaving_;
+}
+
+// Clears `wanted`, unless somebody has asked for a keeper since we looked.
+bool Keeper::leave_unless_asked_again() {
+    SharedLock lock;
+    if (slot_.reread_state) return false;
+    slot_.wanted = false;
+    return true;
+}
+
+void Keeper::reload() {
+    const std::int64_t now = clock_.monotonic_us();
+    if (!wishes_.reload() || !reload_backoff_.over(now)) return;
+    std::optional<std::vector<std::int64_t>> ids;
+    if (!wishes_.reload_all) ids = wishes_.changed;
+    std::vector<Watched> fresh;
+    if (attempt("read endpoints", [&] { fresh = store_.load(ids); }) != 0) {
+        reload_backoff_.failed(now);
+        return;
+    }
+    reload_backoff_.reset();
+    for (std::int64_t id : missing_from(fresh)) forget(id);
+    for (Watched& watched : fresh) watch(std::move(watched));
+    wishes_ = Wishes();
+}
+
+// Which of the endpoints that were asked for are not to be watched any more.
+std::vector<std::int64_t> Keeper::missing_from(const std::vector<Watched>& fresh) const {
+    std::unordered_set<std::int64_t> found;
+    for (const Watched& watched : fresh) found.insert(watched.config.id);
+    std::vector<std::int64_t> missing;
+    if (wishes_.reload_all) {
+        for (const auto& [id, watched] : watched_) {
+            if (!found.contains(id)) missing.push_back(id);
+        }
+    } else {
+        for (std::int64_t id : wishes_.changed) {
+            if (!found.contains(id)) missing.push_back(id);
+        }
+    }
+    return missing;
+}
+
+void Keeper::watch(Watched&& fresh) {
+    const std::int64_t id = fresh.config.id;
+    auto [place, is_new] = watched_.try_emplace(id);
+    Watched& known = place->second;
+    const bool changed = is_new || known.config != fresh.config;
+    // What we hold is ahead of the tables, except where somebody else wrote a later change (paused and resumed).
+    if (!is_new && known.state.since_us >= fresh.state.since_us) fresh.state = known.state;
+    known = std::move(fresh);
+    if (changed && !probers_.empty()) send(prober_of(id), engine::Upsert{known.config});
+}
+
+void Keeper::forget(std::int64_t endpoint_id) {
+    if (watched_.erase(endpoint_id) > 0 && !probers_.empty()) send(prober_of(endpoint_id), engine::Remove{endpoint_id});
+    refuse_requests_for(slot_, endpoint_id, "the endpoint was removed or paused");
+}
+
+ProberLink& Keeper::prober_of(std::int64_t endpoint_id) {
+    return probers_[static_cast<std::size_t>(engine::owner_of(endpoint_id, static_cast<int>(probers_.size())))];
+}
+
+// A prober that is not running gets all its endpoints when it starts; commands for it until then are not needed.
+void Keeper::send(ProberLink& prober, const engine::Command& command) {
+    if (!prober.running()) return;
+    engine::append(prober.channel().message(), command);
+    prober.channel().next_message();
+}
+
+void Keeper::keep_probers_running() {
+    const std::int64_t now = clock_.monotonic_us();
+    while (static_cast<int>(probers_.size()) < settings::probers) {
+        probers_.emplace_back(slot_index_, static_cast<int>(probers_.size()));
+    }
+    for (ProberLink& prober : probers_) {
+        if (!prober.ensure_running(now)) continue;
+        refuse_all_requests(slot_, "a prober was restarted");
+        if (throttled_) send(prober, engine::SetAccepting{false});
+        for (const auto& [id, watched] : watched_) {
+            if (&prober_of(id) == &prober) send(prober, engine::Upsert{watched.config});
+        }
+    }
+}
+
+void Keeper::forward_requests() {
+    for (const PostedRequest& request : take_posted_requests(slot_)) {
+        if (watched_.contains(request.endpoint_id)) {
+            send(prober_of(request.endpoint_id), engine::CheckNow{request.endpoint_id, request.id});
+        } else {
+            refuse_request(slot_, request.id, "the endpoint is not monitored");
+        }
+    }
+}
+
+void Keeper::keep_house() {
+    const std::int64_t now = clock_.monotonic_us();
+    if (now < next_housekeeping_us_) return;
+    next_housekeeping_us_ = now + kHousekeepingEveryUs;
+    attempt("make or drop partitions", [this] { store_.keep_house(); });
+}
+
+void Keeper::wait() {
+    const std::int64_t now = clock_.monotonic_us();
+    std::int64_t due = next_housekeeping_us_;
+    if (!pending_.empty()) {
+        due = std::min(due, std::max(oldest_pending_us_ + std::int64_t{settings::batch_delay_ms} * 1000,
+                                     write_backoff_.not_before_us()));
+    }
+    if (wishes_.reload()) due = std::min(due, reload_backoff_.not_before_us());
+    for (const ProberLink& prober : probers_) {
+        if (!prober.running()) due = std::min(due, prober.next_start_us());
+    }
+    const long timeout_ms = due <= now ? 0 : static_cast<long>((due - now + 999) / 1000);
+    pg::call([&] {
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout_ms, wait_event_);
+        ResetLatch(MyLatch);
+    });
+}
+
+namespace {
+
+void leave_shared_memory(int /*code*/, Datum slot_index) {
+    DatabaseSlot& slot = shared()->slots[DatumGetInt32(slot_index)];
+    refuse_all_requests(slot, "monitoring was stopped");
+    SharedLock lock;
+    slot.keeper_latch = nullptr;
+    slot.keeper.pid = 0;
+    slot.keeper.queued = 0;
+    wake_launcher();
+}
+
+void enter_shared_memory(DatabaseSlot& slot) {
+    SharedLock lock;
+    slot.keeper_latch = MyLatch;
+    slot.keeper.pid = MyProcPid;
+    slot.keeper.checks = slot.keeper.failures = 0;
+}
+
+// What an administrator set for sessions in general must neither end the keeper nor change what its SQL means.
+void configure_session() {
+    auto set = [](const char* name, const char* value) { SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE); };
+    set("search_path", "pg_catalog, pg_temp");
+    set("statement_timeout", "0");
+    set("idle_in_transaction_session_timeout", "0");
+    set("lock_timeout", "1s");
+    set("default_transaction_isolation", "read committed");
+    set("max_parallel_workers_per_gather", "0");
+    set("session_replication_role", "origin");
+    set("client_min_messages", "error");
+    if (pg::kHasTransactionTimeout) set("transaction_timeout", "0");
+}
+
+}  // namespace
+
+}  // namespace pulsimo::worker
+
+PULSIMO_EXPORT void pulsimo_keeper_main(Datum argument) {
+    using namespace pulsimo;
+    using namespace pulsimo::worker;
+
+    prepare_worker();
+    const int index = DatumGetInt32(argument);
+    DatabaseSlot& slot = shared()->slots[index];
+    before_shmem_exit(leave_shared_memory, argument);
+    enter_shared_memory(slot);
+    BackgroundWorkerInitializeConnectionByOid(slot.database, InvalidOid, 0);
+    configure_session();
+    pgstat_report_appname(kKeeperType);
+    pgstat_report_activity(STATE_IDLE, nullptr);
+
+    MemoryContextSwitchTo(TopMemoryContext);
+    pg::entry([&] {
+        Keeper(index).run();
+        return Datum(0);
+    });
+}

@@ -1,0 +1,92 @@
+// The keeper: one per monitored database, the only process that touches its tables.
+//
+// It holds every endpoint in memory, tells the probers what to probe, turns results into verdicts and writes them in
+// batches. One loop does all of it; each turn handles what has come in and waits for the latch or the next deadline.
+//
+// When the tables cannot be written (a lock, a full disk, a read-only database) results wait in memory and are tried
+// again, later each time. At pulsimo.max_pending_results the probers are told to start nothing until there is room: slots are skipped
+// and counted, nothing is thrown away, and health makes the gap "unknown". A result that the tables refuse for what it
+// contains is the exception: it is dropped with a log line, so that it cannot block the others.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/clock.hpp"
+#include "engine/wire.hpp"
+#include "worker/prober_link.hpp"
+#include "worker/shared.hpp"
+#include "worker/store.hpp"
+
+namespace pulsimo::worker {
+
+class Keeper {
+  public:
+    explicit Keeper(int slot);
+
+    // Until there is nothing to keep: stopped, dropped, another version, or the database is needed by somebody's DDL.
+    void run();
+
+  private:
+    // What sessions have asked for.
+    struct Wishes {
+        bool leave = false;
+        bool reread_state = false;
+        bool reload_all = false;
+        std::vector<std::int64_t> changed;
+
+        bool reload() const { return reload_all || !changed.empty(); }
+    };
+
+    // keeper.cpp: the loop, and what it reacts to
+    void turn();
+    void reconfigure();
+    void take_wishes();
+    bool should_stay();
+    bool leave_unless_asked_again();
+    void reload();
+    std::vector<std::int64_t> missing_from(const std::vector<Watched>& fresh) const;
+    void watch(Watched&& fresh);
+    void forget(std::int64_t endpoint_id);
+    void keep_probers_running();
+    void forward_requests();
+    void keep_house();
+    void wait();
+    int attempt(const char* what, const std::function<void()>& work);
+
+    // keeper_results.cpp: from results to rows
+    void take_results();
+    void take(engine::CheckResult&& result);
+    void write_batches();
+    bool batch_is_due() const;
+    void write_failed(std::size_t length, int sqlstate);
+    void throttle_probers();
+
+    ProberLink& prober_of(std::int64_t endpoint_id);
+    void send(ProberLink& prober, const engine::Command& command);
+
+    const int slot_index_;
+    DatabaseSlot& slot_;
+    engine::SystemClock clock_;
+    Store store_;
+    std::vector<ProberLink> probers_;
+    std::unordered_map<std::int64_t, Watched> watched_;
+
+    std::vector<Pending> pending_;
+    std::int64_t oldest_pending_us_ = 0;  // when the first of pending_ came, monotonic
+    bool urgent_ = false;                 // pending_ holds a change of status or an answer somebody waits for
+    Backoff write_backoff_{100'000, 5'000'000};
+    bool one_by_one_ = false;             // looking for the result that the tables refuse
+    bool throttled_ = false;
+
+    Wishes wishes_;                       // not yet met
+    Backoff reload_backoff_{100'000, 5'000'000};
+    std::string last_complaint_;          // so that a lasting trouble is logged once
+    std::int64_t next_housekeeping_us_ = 0;
+    uint32 wait_event_ = 0;
+    bool leaving_ = false;
+};
+
+}  // namespace pulsimo::worker

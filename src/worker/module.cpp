@@ -1,0 +1,127 @@
+// Loading the library. Preloaded, it sets up shared memory, the launcher and one hook; loaded by a session (CREATE
+// EXTENSION without preloading, a restore, pg_upgrade) it only defines the settings, and every SQL function works as
+// far as it can without workers.
+
+#include "worker/background.hpp"
+#include "worker/launcher.hpp"
+#include "worker/settings.hpp"
+#include "worker/shared.hpp"
+#include "worker/wakeup.hpp"
+
+#include "pg/compat.hpp"
+
+extern "C" {
+#include "commands/dbcommands.h"
+#include "commands/defrem.h"
+#include "nodes/parsenodes.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+#include "tcop/utility.h"
+
+PG_MODULE_MAGIC;
+}
+
+namespace pulsimo::worker {
+
+namespace {
+
+shmem_request_hook_type previous_shmem_request = nullptr;
+shmem_startup_hook_type previous_shmem_startup = nullptr;
+ProcessUtility_hook_type previous_utility = nullptr;
+
+void request_shared_memory() {
+    if (previous_shmem_request != nullptr) previous_shmem_request();
+    RequestAddinShmemSpace(shared_size());
+    RequestNamedLWLockTranche("pulsimo", 1);
+}
+
+void start_shared_memory() {
+    if (previous_shmem_startup != nullptr) previous_shmem_startup();
+    initialize_shared();
+}
+
+// The database that a statement needs to itself, or nullptr.
+const char* exclusive_database(const Node* statement) {
+    switch (nodeTag(statement)) {
+        case T_DropdbStmt:
+            return reinterpret_cast<const DropdbStmt*>(statement)->dbname;
+        case T_RenameStmt: {
+            auto* rename = reinterpret_cast<const RenameStmt*>(statement);
+            return rename->renameType == OBJECT_DATABASE ? rename->subname : nullptr;
+        }
+        case T_AlterDatabaseStmt: {
+            auto* alter = reinterpret_cast<const AlterDatabaseStmt*>(statement);
+            const ListCell* cell = nullptr;
+            foreach (cell, alter->options) {
+                if (strcmp(lfirst_node(DefElem, cell)->defname, "tablespace") == 0) return alter->dbname;
+            }
+            return nullptr;
+        }
+        case T_CreatedbStmt: {
+            const ListCell* cell = nullptr;
+            foreach (cell, reinterpret_cast<const CreatedbStmt*>(statement)->options) {
+                DefElem* option = lfirst_node(DefElem, cell);
+                if (strcmp(option->defname, "template") == 0 && option->arg != nullptr) return defGetString(option);
+            }
+            return nullptr;
+        }
+        default:
+            return nullptr;
+    }
+}
+
+bool updates_us(const Node* statement) {
+    return IsA(statement, AlterExtensionStmt) &&
+           strcmp(reinterpret_cast<const AlterExtensionStmt*>(statement)->extname, "pulsimo") == 0;
+}
+
+bool drops_extension(const Node* statement) {
+    return IsA(statement, DropStmt) && reinterpret_cast<const DropStmt*>(statement)->removeType == OBJECT_EXTENSION;
+}
+
+bool commits_prepared(const Node* statement) {
+    return IsA(statement, TransactionStmt) &&
+           reinterpret_cast<const TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
+}
+
+// Somebody who may not do this to the database must not stop its monitoring by trying.
+void before_statement(const Node* statement) {
+    const char* database = exclusive_database(statement);
+    if (database == nullptr) return;
+    Oid oid = get_database_oid(database, true);
+    if (OidIsValid(oid) && pg::owns_database(oid)) suspend_database(oid);
+}
+
+void after_statement(const Node* statement) {
+    if (updates_us(statement)) note_state_changed();
+    if (drops_extension(statement)) note_extension_dropped();
+    if (commits_prepared(statement)) note_all_changed();
+}
+
+void process_utility(PlannedStmt* planned, const char* query, bool read_only_tree, ProcessUtilityContext context,
+                     ParamListInfo params, QueryEnvironment* environment, DestReceiver* destination,
+                     QueryCompletion* completion) {
+    const Node* statement = planned->utilityStmt;
+    before_statement(statement);
+    auto* next = previous_utility != nullptr ? previous_utility : standard_ProcessUtility;
+    next(planned, query, read_only_tree, context, params, environment, destination, completion);
+    after_statement(statement);
+}
+
+}  // namespace
+
+}  // namespace pulsimo::worker
+
+PULSIMO_EXPORT void _PG_init() {
+    using namespace pulsimo::worker;
+
+    settings::define();
+    if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade) return;
+    previous_shmem_request = shmem_request_hook;
+    shmem_request_hook = request_shared_memory;
+    previous_shmem_startup = shmem_startup_hook;
+    shmem_startup_hook = start_shared_memory;
+    previous_utility = ProcessUtility_hook;
+    ProcessUtility_hook = process_utility;
+    register_launcher();
+}

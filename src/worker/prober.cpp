@@ -1,0 +1,170 @@
+// The prober: all sockets, no tables. Started by a keeper, ends with it.
+//
+// It is connected to the shared catalogs only, so that pg_stat_activity shows it; it never opens a transaction. One
+// wait covers everything: the latch (commands, signals) and the engine's descriptor (sockets, timers). Results of one
+// turn of the loop leave as one message.
+
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "engine/clock.hpp"
+#include "engine/engine.hpp"
+#include "engine/file_limit.hpp"
+#include "engine/wire.hpp"
+#include "worker/background.hpp"
+#include "worker/channel.hpp"
+#include "worker/prober.hpp"
+#include "worker/shared.hpp"
+
+#include "pg/compat.hpp"
+#include "pg/guard.hpp"
+
+extern "C" {
+#include "libpq/pqsignal.h"
+#include "pgstat.h"
+#include "storage/dsm.h"
+#include "utils/backend_status.h"
+}
+
+namespace pulsimo::worker {
+
+namespace {
+
+// Files that a prober needs besides the sockets of its checks.
+constexpr int kOtherFiles = 64;
+// Messages taken in one turn, so that a flood of commands does not delay running checks.
+constexpr int kMessagesPerTurn = 16;
+
+class Prober {
+  public:
+    explicit Prober(const ProberStart& start)
+        : number_(start.number),
+          slot_(shared()->slots[start.slot]),
+          counters_(slot_.probers[start.number]),
+          channel_(start.channel),
+          engine_(clock_, settings::for_engine(), [this](engine::CheckResult&& result) { take(result); }) {
+        check_file_limit();
+        events_ = pg::call([] { return pg::create_wait_event_set(3); });
+        pg::call([this] {
+            AddWaitEventToSet(events_, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+            AddWaitEventToSet(events_, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+            AddWaitEventToSet(events_, WL_SOCKET_READABLE, engine_.fd(), nullptr, nullptr);
+        });
+        wait_event_ = pg::wait_event("PulsimoProberMain");
+    }
+
+    // Until the keeper is gone.
+    void run() {
+        while (!channel_.broken()) {
+            pg::call([] { CHECK_FOR_INTERRUPTS(); });
+            if (pg::call([] { return reload_configuration(); })) configure();
+            take_commands();
+            engine_.run();
+            channel_.flush();
+            publish();
+            if (!more_commands_) wait();
+        }
+    }
+
+  private:
+    void take(const engine::CheckResult& result) {
+        engine::append(channel_.message(), result);
+        channel_.next_message();
+        if (result.error == engine::ErrorClass::internal) remember_error(slot_.prober_errors[number_], result.detail.c_str());
+    }
+
+    void take_commands() {
+        more_commands_ = true;
+        for (int i = 0; i < kMessagesPerTurn && more_commands_; i++) {
+            std::span<const char> message = channel_.receive();
+            more_commands_ = !message.empty();
+            if (!more_commands_) break;
+            for (const engine::Command& command : engine::decode_commands(message)) {
+                std::visit([this](const auto& each) { obey(each); }, command);
+            }
+        }
+    }
+
+    void obey(const engine::Upsert& command) { engine_.upsert(command.config); }
+    void obey(const engine::Remove& command) { engine_.remove(command.endpoint_id); }
+    void obey(const engine::RetryAfter& command) { engine_.retry_after(command.endpoint_id, command.delay_us); }
+    void obey(const engine::SetAccepting& command) { engine_.set_accepting(command.accepting); }
+    void obey(const engine::CheckNow& command) { engine_.check_now(command.endpoint_id, command.request_id); }
+
+    void configure() {
+        engine_.configure(settings::for_engine());
+        check_file_limit();
+    }
+
+    void check_file_limit() {
+        const auto needed = std::int64_t{settings::max_running_probes} + kOtherFiles;
+        const std::int64_t available = engine::raise_open_file_limit(needed);
+        if (available >= needed) return;
+        pg::call([&] {
+            ereport(LOG, (errmsg("pulsimo prober may open %lld files, pulsimo.max_running_probes needs %lld",
+                                 static_cast<long long>(available), static_cast<long long>(needed)),
+                          errhint("Raise the limit of open files of the server, or lower pulsimo.max_running_probes.")));
+        });
+    }
+
+    void publish() {
+        const engine::EngineStats& stats = engine_.stats();
+        counters_.endpoints = stats.endpoints;
+        counters_.running = stats.running;
+        counters_.queued = stats.waiting;
+        counters_.checks = stats.checks;
+        counters_.failures = stats.failures;
+        counters_.skipped = stats.skipped;
+        counters_.last_lateness_us = stats.last_lateness_us;
+        counters_.max_lateness_us = stats.max_lateness_us;
+    }
+
+    void wait() {
+        pg::call([this] {
+            WaitEvent occurred[3];
+            int count = WaitEventSetWait(events_, -1, occurred, 3, wait_event_);
+            for (int i = 0; i < count; i++) {
+                if ((occurred[i].events & WL_LATCH_SET) != 0) ResetLatch(MyLatch);
+            }
+        });
+    }
+
+    const int number_;
+    DatabaseSlot& slot_;
+    ProcessCounters& counters_;
+    Channel channel_;
+    engine::SystemClock clock_;
+    engine::Engine engine_;
+    WaitEventSet* events_ = nullptr;
+    uint32 wait_event_ = 0;
+    bool more_commands_ = false;
+};
+
+void clear_pid(int /*code*/, Datum counters) {
+    reinterpret_cast<ProcessCounters*>(DatumGetPointer(counters))->pid = 0;
+}
+
+}  // namespace
+
+}  // namespace pulsimo::worker
+
+PULSIMO_EXPORT void pulsimo_prober_main(Datum /*argument*/) {
+    using namespace pulsimo;
+    using namespace pulsimo::worker;
+
+    prepare_worker();
+    ProberStart start;
+    memcpy(&start, MyBgworkerEntry->bgw_extra, sizeof start);
+    ProcessCounters& counters = shared()->slots[start.slot].probers[start.number];
+    counters.pid = MyProcPid;
+    before_shmem_exit(clear_pid, PointerGetDatum(&counters));
+    BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    pgstat_report_appname(kProberType);
+    pgstat_report_activity(STATE_IDLE, nullptr);
+
+    pg::entry([&] {
+        Prober(start).run();
+        return Datum(0);
+    });
+}

@@ -1,0 +1,116 @@
+#include "worker/settings.hpp"
+
+#include <string>
+
+#include "engine/address_policy.hpp"
+#include "engine/invalid_option.hpp"
+#include "pg/guard.hpp"
+
+extern "C" {
+#include "utils/guc.h"
+}
+
+namespace pulsimo::worker::settings {
+
+int probers = 1;
+int max_databases = 16;
+int max_running_probes = 1000;
+int max_running_per_host = 50;
+int batch_delay_ms = 20;
+int batch_size = 1000;
+int max_pending_results = 100000;
+int late_limit_ms = 1000;
+int check_retention_minutes = 30 * 24 * 60;
+char* blocked_networks = nullptr;
+char* allowed_networks = nullptr;
+
+namespace {
+
+// Boot values of GUC strings must be literals that live as long as the server.
+const std::string kBlockedDefault(engine::kDefaultBlockedNetworks);
+
+// Says what is wrong with a list of networks; false with an empty message when memory ran out.
+bool networks_are_valid(const char* text, char (&why)[256]) noexcept {
+    try {
+        engine::parse_networks(text);
+        return true;
+    } catch (const std::exception& error) {
+        strlcpy(why, error.what(), sizeof why);
+        return false;
+    }
+}
+
+bool check_networks(char** value, void** /*extra*/, GucSource /*source*/) {
+    char why[256] = {};
+    if (*value == nullptr || networks_are_valid(*value, why)) return true;
+    GUC_check_errdetail("%s", why);
+    return false;
+}
+
+void define_sizes() {
+    DefineCustomIntVariable("pulsimo.max_databases", "Databases of this cluster that can be monitored.",
+                            "Sizes a small area of shared memory.", &max_databases, 16, 1, 1000, PGC_POSTMASTER, 0,
+                            nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulsimo.probers", "Prober processes of each monitored database.",
+                            "Each takes one of max_worker_processes.", &probers, 1, 1, kMaxProbers, PGC_SIGHUP, 0,
+                            nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulsimo.max_running_probes", "Checks that one prober runs at the same time.",
+                            "Further checks wait for a place; one that waits longer than pulsimo.late_limit is skipped.",
+                            &max_running_probes, 1000, 1, 100000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulsimo.max_running_per_host",
+                            "Checks that one prober runs at the same time against one host and port.", nullptr,
+                            &max_running_per_host, 50, 1, 100000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulsimo.batch_size", "Most results written in one transaction.", nullptr, &batch_size, 1000,
+                            1, 100000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulsimo.max_pending_results",
+                            "Results that wait in memory while the database cannot be written.",
+                            "With so many waiting no further check is started until there is room; what was not "
+                            "checked counts as unknown.",
+                            &max_pending_results, 100000, 10, 10000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+}
+
+void define_times() {
+    DefineCustomIntVariable("pulsimo.batch_delay", "Longest time a result waits for others before it is written.",
+                            "A result that changes a status is written at once.", &batch_delay_ms, 20, 0, 10000,
+                            PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulsimo.late_limit", "How late our own work may be before it spoils a check.",
+                            "A check that cannot start within this time is skipped; a timeout or a slow response "
+                            "measured by a loop that was later than this counts as unknown.",
+                            &late_limit_ms, 1000, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulsimo.check_retention", "How long check results are kept.",
+                            "Whole days are dropped once all of a day is older. 0 keeps them forever.",
+                            &check_retention_minutes, 30 * 24 * 60, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN, nullptr,
+                            nullptr, nullptr);
+}
+
+void define_networks() {
+    DefineCustomStringVariable("pulsimo.blocked_networks", "Networks that are never probed.",
+                               "Addresses in CIDR form, separated by commas. Decided on the address that a name "
+                               "resolves to, at every redirect again.",
+                               &blocked_networks, kBlockedDefault.c_str(), PGC_SIGHUP, GUC_LIST_INPUT, check_networks,
+                               nullptr, nullptr);
+    DefineCustomStringVariable("pulsimo.allowed_networks", "Exceptions to pulsimo.blocked_networks.",
+                               "Addresses in CIDR form, separated by commas.", &allowed_networks, "", PGC_SIGHUP,
+                               GUC_LIST_INPUT, check_networks, nullptr, nullptr);
+}
+
+}  // namespace
+
+void define() {
+    define_sizes();
+    define_times();
+    define_networks();
+    MarkGUCPrefixReserved("pulsimo");
+}
+
+engine::EngineSettings for_engine() {
+    engine::EngineSettings settings;
+    settings.max_running = max_running_probes;
+    settings.max_running_per_host = max_running_per_host;
+    settings.late_limit_us = std::int64_t{late_limit_ms} * 1000;
+    settings.addresses.blocked = engine::parse_networks(blocked_networks);
+    settings.addresses.allowed = engine::parse_networks(allowed_networks);
+    return settings;
+}
+
+}  // namespace pulsimo::worker::settings

@@ -1,0 +1,279 @@
+#include <algorithm>
+
+#include <nlohmann/json.hpp>  // before the server's headers, which redefine snprintf
+
+#include "worker/store.hpp"
+
+#include "engine/error_class.hpp"
+#include "worker/settings.hpp"
+
+extern "C" {
+#include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "mb/pg_wchar.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+}
+
+namespace pulsimo::worker {
+
+namespace {
+
+using engine::CheckResult;
+using health::Change;
+using nlohmann::json;
+
+constexpr std::int64_t kDayUs = 86'400'000'000;
+constexpr int kDaysAhead = 3;
+
+// Codes travel as small numbers and become enum values here; the order is that of the C++ enums. Number 0 of the error
+// classes is "none", and there is no element 0: it becomes NULL.
+constexpr const char* kInsertChecks = R"(
+    INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us, dns_us, connect_us, tls_us,
+                                       first_byte_us, transfer_us, http_status, error_class, error)
+    SELECT c.endpoint_id, c.checked_at, ('{unknown,up,degraded,down}'::pulsimo.status[])[c.status + 1], c.response_us,
+           nullif(c.dns_us, -1), nullif(c.connect_us, -1), nullif(c.tls_us, -1), nullif(c.first_byte_us, -1),
+           nullif(c.transfer_us, -1), nullif(c.http_status, 0)::smallint,
+           ('{dns,connect,refused,reset,timeout,tls,certificate,protocol,status,assertion,too_large,policy,internal}'
+                ::pulsimo.error_class[])[c.error_class],
+           nullif(c.error, '')
+    FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        AS c(endpoint_id, checked_at, status, response_us, dns_us, connect_us, tls_us, first_byte_us, transfer_us,
+             http_status, error_class, error))";
+
+TimestampTz to_timestamp(std::int64_t unix_us) {
+    constexpr std::int64_t offset =
+        std::int64_t{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY * USECS_PER_SEC;
+    return unix_us - offset;
+}
+
+std::int64_t day_of(std::int64_t unix_us) { return unix_us / kDayUs; }
+
+Datum date_datum(std::int64_t unix_day) {
+    return Int32GetDatum(static_cast<std::int32_t>(unix_day - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)));
+}
+
+std::int64_t now_us() {
+    return GetCurrentTimestamp() - to_timestamp(0);
+}
+
+// Text of the engine is UTF-8; a database in another encoding gets its ASCII part.
+std::string for_database(const std::string& text) {
+    if (GetDatabaseEncoding() == PG_UTF8) return text;
+    std::string ascii = text;
+    std::replace_if(ascii.begin(), ascii.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7e; }, '?');
+    return ascii;
+}
+
+// An array with one element per member of the batch; `element` gives its Datum and must not raise.
+template <class F>
+Datum array_of(std::span<const Pending> batch, Oid type, int length, char align, F element) {
+    std::vector<Datum> values;
+    values.reserve(batch.size());
+    for (const Pending& pending : batch) values.push_back(element(pending));
+    Datum* data = values.data();
+    int count = static_cast<int>(values.size());
+    return pg::call([&] {
+        const bool by_value = length > 0;
+        return PointerGetDatum(construct_array(data, count, type, length, by_value, align));
+    });
+}
+
+template <class F>
+Datum int64s(std::span<const Pending> batch, Oid type, F get) {
+    return array_of(batch, type, 8, TYPALIGN_DOUBLE, [&](const Pending& p) { return Int64GetDatum(get(p)); });
+}
+
+template <class F>
+Datum int32s(std::span<const Pending> batch, F get) {
+    return array_of(batch, INT4OID, 4, TYPALIGN_INT, [&](const Pending& p) { return Int32GetDatum(get(p)); });
+}
+
+// What health remembers of a result that was not a pass; for a gap there is no result to tell of.
+json describe(const Pending& pending, const Change& change) {
+    json row = {{"endpoint_id", pending.result.endpoint_id},
+                {"at", change.at_us},
+                {"status", health::to_string(change.to)},
+                {"previous", health::to_string(change.from)},
+                {"error", nullptr},
+                {"detail", nullptr},
+                {"incident", nullptr}};
+    if (change.gap) {
+        row["error"] = engine::to_string(engine::ErrorClass::internal);
+        row["detail"] = "no checks were made or stored from here on";
+    } else if (pending.result.error != engine::ErrorClass::none) {
+        row["error"] = engine::to_string(pending.result.error);
+        row["detail"] = for_database(pending.result.detail);
+    }
+    if (change.incident == health::IncidentAction::open) row["incident"] = "open";
+    if (change.incident == health::IncidentAction::resolve) row["incident"] = "resolve";
+    return row;
+}
+
+Watched read_watched(std::uint64_t row) {
+    Watched watched;
+    watched.config = {pg::column_int64(row, 1), pg::column_int64(row, 3), pg::column_int64(row, 4),
+                      pg::column_text(row, 2), pg::column_text(row, 9)};
+    watched.policy.interval_us = watched.config.interval_us;
+    watched.policy.timeout_us = watched.config.timeout_us;
+    watched.policy.retry_interval_us = pg::column_int64(row, 5);
+    watched.policy.degraded_after_us = pg::column_int64(row, 6);
+    watched.policy.failure_threshold = static_cast<int>(pg::column_int64(row, 7));
+    watched.policy.success_threshold = static_cast<int>(pg::column_int64(row, 8));
+    watched.policy.stall_limit_us = std::int64_t{settings::late_limit_ms} * 1000;
+    return watched;
+}
+
+health::Status status_from(const std::string& name) {
+    for (auto status : {health::Status::up, health::Status::degraded, health::Status::down}) {
+        if (name == health::to_string(status)) return status;
+    }
+    return health::Status::unknown;
+}
+
+health::State read_state(std::uint64_t row, const health::Policy& policy) {
+    std::vector<std::string> verdicts = pg::column_text_array(row, 13);
+    std::vector<std::int64_t> times = pg::column_int64_array(row, 14);
+    std::vector<health::StoredCheck> checks;
+    for (std::size_t i = 0; i < verdicts.size() && i < times.size(); i++) {
+        checks.push_back({times[i], status_from(verdicts[i])});
+    }
+    return health::resume(status_from(pg::column_text(row, 10)), pg::column_int64(row, 11), pg::column_bool(row, 12),
+                          checks, policy);
+}
+
+}  // namespace
+
+Store::Store()
+    : version_("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pulsimo'", {}),
+      state_("SELECT running FROM pulsimo.keeper_state()", {}),
+      load_("SELECT id, url, interval_us, timeout_us, retry_us, degraded_us, failure_threshold::bigint, "
+            "success_threshold::bigint, options, status, since_us, incident_open, recent_outcomes, recent_checked_us, "
+            "certificate_issuer, certificate_expires_s FROM pulsimo.keeper_endpoints($1)",
+            {INT8ARRAYOID}),
+      insert_(kInsertChecks, {INT8ARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID,
+                              INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID}),
+      changes_("SELECT pulsimo.record_changes($1::jsonb)", {TEXTOID}),
+      certificates_("SELECT pulsimo.record_certificates($1::jsonb)", {TEXTOID}),
+      partitions_("SELECT pulsimo.ensure_partitions($1, $2)", {DATEOID, DATEOID}),
+      retention_("SELECT pulsimo.drop_partitions_before($1)", {DATEOID}) {}
+
+Installation Store::look() {
+    Installation found = Installation::absent;
+    pg::transaction("pulsimo: look at the state", [&] {
+        extension_ = pg::call([] { return get_extension_oid("pulsimo", true); });
+        if (!OidIsValid(extension_)) return;
+        enter();
+        found = Installation::other_version;
+        if (version_.run({}) != 1 || pg::column_text(0, 1) != PULSIMO_VERSION) return;
+        found = state_.run({}) == 1 && pg::column_bool(0, 1) ? Installation::running : Installation::stopped;
+    });
+    return found;
+}
+
+void Store::enter() {
+    bool unchanged = pg::call([this] {
+        LockDatabaseObject(ExtensionRelationId, extension_, 0, AccessShareLock);
+        return get_extension_oid("pulsimo", true) == extension_;
+    });
+    if (!unchanged) throw ExtensionChanged("the extension was dropped");
+}
+
+std::vector<Watched> Store::load(const std::optional<std::vector<std::int64_t>>& ids) {
+    std::vector<Watched> endpoints;
+    pg::transaction("pulsimo: read endpoints", [&] {
+        enter();
+        Datum list = ids ? pg::int64_array_datum(*ids) : Datum(0);
+        std::uint64_t rows = load_.run({list}, ids ? " " : "n");
+        endpoints.reserve(rows);
+        for (std::uint64_t row = 0; row < rows; row++) {
+            Watched watched = read_watched(row);
+            watched.state = read_state(row, watched.policy);
+            watched.certificate_issuer = pg::column_text(row, 15);
+            watched.certificate_expires_at_s = pg::column_int64(row, 16);
+            endpoints.push_back(std::move(watched));
+        }
+    });
+    return endpoints;
+}
+
+void Store::write(std::span<const Pending> batch) {
+    auto [first, last] = std::minmax_element(batch.begin(), batch.end(), [](const Pending& a, const Pending& b) {
+        return a.result.started_at_us < b.result.started_at_us;
+    });
+    const std::int64_t first_day = day_of(first->result.started_at_us);
+    const std::int64_t last_day = day_of(last->result.started_at_us);
+    const bool partitioned = first_day >= partitioned_from_day_ && last_day <= partitioned_to_day_;
+    pg::transaction("pulsimo: write results", [&] {
+        enter();
+        if (!partitioned) make_partitions(first_day, last_day);
+        insert_checks(batch);
+        record_changes(batch);
+        record_certificates(batch);
+    });
+    if (!partitioned) {
+        partitioned_from_day_ = first_day;
+        partitioned_to_day_ = last_day;
+    }
+}
+
+void Store::make_partitions(std::int64_t first_day, std::int64_t last_day) {
+    partitions_.run({date_datum(first_day), date_datum(last_day)});
+}
+
+void Store::insert_checks(std::span<const Pending> batch) {
+    Datum errors = array_of(batch, TEXTOID, -1, TYPALIGN_INT,
+                            [](const Pending& p) { return pg::text_datum(for_database(p.result.detail)); });
+    insert_.run({int64s(batch, INT8OID, [](const Pending& p) { return p.result.endpoint_id; }),
+                 int64s(batch, TIMESTAMPTZOID, [](const Pending& p) { return to_timestamp(p.result.started_at_us); }),
+                 int32s(batch, [](const Pending& p) { return static_cast<int>(p.verdict); }),
+                 int32s(batch, [](const Pending& p) { return p.result.response_us; }),
+                 int32s(batch, [](const Pending& p) { return p.result.phases.dns_us; }),
+                 int32s(batch, [](const Pending& p) { return p.result.phases.connect_us; }),
+                 int32s(batch, [](const Pending& p) { return p.result.phases.tls_us; }),
+                 int32s(batch, [](const Pending& p) { return p.result.phases.first_byte_us; }),
+                 int32s(batch, [](const Pending& p) { return p.result.phases.transfer_us; }),
+                 int32s(batch, [](const Pending& p) { return p.result.http_status; }),
+                 int32s(batch, [](const Pending& p) { return static_cast<int>(p.result.error); }), errors});
+}
+
+void Store::record_changes(std::span<const Pending> batch) {
+    json changes = json::array();
+    for (const Pending& pending : batch) {
+        for (const Change& change : pending.changes) changes.push_back(describe(pending, change));
+    }
+    if (!changes.empty()) changes_.run({pg::text_datum(changes.dump())});
+}
+
+void Store::record_certificates(std::span<const Pending> batch) {
+    json certificates = json::array();
+    for (const Pending& pending : batch) {
+        if (!pending.certificate_changed) continue;
+        certificates.push_back({{"endpoint_id", pending.result.endpoint_id},
+                                {"issuer", for_database(pending.result.certificate_issuer)},
+                                {"expires_s", pending.result.certificate_expires_at_s}});
+    }
+    if (!certificates.empty()) certificates_.run({pg::text_datum(certificates.dump())});
+}
+
+void Store::keep_house() {
+    const std::int64_t now = now_us();
+    const std::int64_t retention_us = std::int64_t{settings::check_retention_minutes} * 60'000'000;
+    const std::int64_t today = day_of(now);
+    pg::transaction("pulsimo: make partitions", [&] {
+        enter();
+        make_partitions(today, today + kDaysAhead);
+    });
+    partitioned_from_day_ = today;
+    partitioned_to_day_ = today + kDaysAhead;
+    if (retention_us == 0) return;
+    pg::transaction("pulsimo: drop old partitions", [&] {
+        enter();
+        retention_.run({date_datum(day_of(now - retention_us))});
+    });
+}
+
+}  // namespace pulsimo::worker

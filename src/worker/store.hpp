@@ -1,0 +1,80 @@
+// Everything a keeper reads from and writes to tables. Each call is one short transaction.
+//
+// Every transaction first takes AccessShareLock on the extension itself and looks whether it is still the one the
+// keeper started with: DROP EXTENSION then waits for us or we find it gone, and no deadlock over table locks is
+// possible. The SQL behind it lives in src/sql/keeper.sql, and is called by its qualified name.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "engine/endpoint_config.hpp"
+#include "engine/result.hpp"
+#include "health/health.hpp"
+#include "pg/transaction.hpp"
+
+namespace pulsimo::worker {
+
+// The extension was dropped, updated or replaced since the keeper started.
+class ExtensionChanged : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// An endpoint as the keeper holds it in memory.
+struct Watched {
+    engine::EndpointConfig config;
+    health::Policy policy;
+    health::State state;
+    std::string certificate_issuer;
+    std::int64_t certificate_expires_at_s = 0;
+};
+
+// A result on its way into the tables, with what it caused.
+struct Pending {
+    engine::CheckResult result;
+    health::Status verdict = health::Status::unknown;
+    std::vector<health::Change> changes;
+    bool certificate_changed = false;
+};
+
+enum class Installation { absent, other_version, stopped, running };
+
+class Store {
+  public:
+    Store();
+
+    Installation look();
+
+    // The endpoints with these ids, or all; paused ones and ones that are gone are left out.
+    std::vector<Watched> load(const std::optional<std::vector<std::int64_t>>& ids);
+
+    // Writes all of it or throws. Makes the partitions it needs.
+    void write(std::span<const Pending> batch);
+
+    // Partitions ahead, retention.
+    void keep_house();
+
+  private:
+    void enter();
+    void make_partitions(std::int64_t first_day, std::int64_t last_day);
+    void insert_checks(std::span<const Pending> batch);
+    void record_changes(std::span<const Pending> batch);
+    void record_certificates(std::span<const Pending> batch);
+
+    Oid extension_ = 0;
+    std::int64_t partitioned_from_day_ = 0;   // partitions are known to exist for these days (since 1970, UTC)
+    std::int64_t partitioned_to_day_ = -1;
+    pg::Statement version_;
+    pg::Statement state_;
+    pg::Statement load_;
+    pg::Statement insert_;
+    pg::Statement changes_;
+    pg::Statement certificates_;
+    pg::Statement partitions_;
+    pg::Statement retention_;
+};
+
+}  // namespace pulsimo::worker
