@@ -5,57 +5,60 @@
 -- database that has checked them and has written what belongs to them, so checking and writing are left out. The
 -- trigger that tells the keeper is ENABLE ALWAYS: wherever a change comes from, it must be seen.
 
-CREATE OR REPLACE FUNCTION pulsimo.require(fulfilled boolean, message text, hint text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF fulfilled IS NOT TRUE THEN
-        RAISE EXCEPTION '%', message USING ERRCODE = 'invalid_parameter_value', HINT = hint;
-    END IF;
-END $$;
-REVOKE ALL ON FUNCTION pulsimo.require(boolean, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.require(boolean, text, text) IS
-'Internal: raises 22023 with this message and hint unless the first argument is true.';
-
 CREATE OR REPLACE FUNCTION pulsimo.endpoint_written() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- In seconds; see the constraints of the table.
+    check_interval constant numeric := extract(epoch FROM NEW.check_interval);
+    timeout constant numeric := extract(epoch FROM NEW.timeout);
+    retry_interval constant numeric := extract(epoch FROM NEW.retry_interval);
+    degraded_after constant numeric := extract(epoch FROM NEW.degraded_after);
+    problem text;
+    advice text;
 BEGIN
-    PERFORM pulsimo.require(NEW.url IS NOT NULL, 'url must not be null', 'Give an absolute http or https URL.');
-    PERFORM pulsimo.require(NEW.options IS NOT NULL, 'options must not be null', 'Give a JSON object, {} for none.');
-    IF TG_OP = 'INSERT' OR NEW.url <> OLD.url OR NEW.options <> OLD.options THEN
+    IF NEW.url IS NULL THEN
+        problem := 'url must not be null';
+        advice := 'Give an absolute http or https URL.';
+    ELSIF NEW.options IS NULL OR jsonb_typeof(NEW.options) <> 'object' THEN
+        problem := 'options must be a JSON object';
+        advice := 'Leave options out, or give for example {"method": "HEAD"}.';
+    ELSIF octet_length(NEW.options::text) > 262144 THEN
+        problem := 'options must not be longer than 256 KiB';
+        advice := 'Shorten the request body or the CA certificate.';
+    ELSIF (NEW.name ~ '[^[:space:]]' AND NEW.name !~ '[[:cntrl:]]' AND length(NEW.name) <= 200) IS NOT TRUE THEN
+        problem := 'name must be one line of 1 to 200 characters';
+        advice := 'Shorten name, or leave it out to use host and path of the URL.';
+    ELSIF (check_interval BETWEEN 1 AND 86400) IS NOT TRUE THEN
+        problem := format('check_interval must be between 1 second and 1 day, not %L', NEW.check_interval);
+        advice := 'Give check_interval like ''60 s'' or ''5 min''.';
+    ELSIF (timeout BETWEEN 0.1 AND 1800) IS NOT TRUE THEN
+        problem := format('timeout must be between 100 milliseconds and 30 minutes, not %L', NEW.timeout);
+        advice := 'Give timeout like ''10 s'' or ''500 ms''.';
+    ELSIF timeout > check_interval THEN
+        problem := format('timeout %L must not exceed check_interval %L', NEW.timeout, NEW.check_interval);
+        advice := 'Give a shorter timeout, or a longer check_interval.';
+    ELSIF retry_interval NOT BETWEEN 1 AND check_interval THEN
+        problem := format('retry_interval must be between 1 second and check_interval %L, not %L',
+                          NEW.check_interval, NEW.retry_interval);
+        advice := 'Leave retry_interval out for 10 seconds, or check_interval if that is shorter.';
+    ELSIF degraded_after <= 0 OR degraded_after > timeout THEN
+        problem := format('degraded_after must be positive and not exceed timeout %L, not %L',
+                          NEW.timeout, NEW.degraded_after);
+        advice := 'Leave degraded_after out if a slow response is as good as a fast one.';
+    ELSIF (NEW.failure_threshold BETWEEN 1 AND 10) IS NOT TRUE THEN
+        problem := format('failure_threshold must be between 1 and 10, not %L', NEW.failure_threshold);
+        advice := 'failure_threshold is the number of failures in a row that open an incident.';
+    ELSIF (NEW.success_threshold BETWEEN 1 AND 10) IS NOT TRUE THEN
+        problem := format('success_threshold must be between 1 and 10, not %L', NEW.success_threshold);
+        advice := 'success_threshold is the number of successes in a row that resolve an incident.';
+    ELSIF TG_OP = 'INSERT' THEN
+        PERFORM pulsimo.validate_endpoint(NEW.url, NEW.options);
+    ELSIF NEW.url <> OLD.url OR NEW.options <> OLD.options THEN
         PERFORM pulsimo.validate_endpoint(NEW.url, NEW.options);
     END IF;
-    PERFORM pulsimo.require(
-        NEW.name ~ '[^[:space:]]' AND NEW.name !~ '[[:cntrl:]]' AND length(NEW.name) <= 200,
-        'name must be one line of 1 to 200 characters', 'Shorten name, or leave it out to use host and path of the URL.');
-    PERFORM pulsimo.require(
-        extract(epoch FROM NEW.check_interval) BETWEEN 1 AND 86400,
-        format('check_interval must be between 1 second and 1 day, not %L', NEW.check_interval),
-        'Give check_interval like ''60 s'' or ''5 min''.');
-    PERFORM pulsimo.require(
-        extract(epoch FROM NEW.timeout) BETWEEN 0.1 AND 1800
-            AND extract(epoch FROM NEW.timeout) <= extract(epoch FROM NEW.check_interval),
-        format('timeout must be between 100 milliseconds and 30 minutes and not exceed check_interval %L, not %L',
-               NEW.check_interval, NEW.timeout),
-        'Give a shorter timeout, or a longer check_interval.');
-    PERFORM pulsimo.require(
-        NEW.retry_interval IS NULL OR extract(epoch FROM NEW.retry_interval) >= 1
-            AND extract(epoch FROM NEW.retry_interval) <= extract(epoch FROM NEW.check_interval),
-        format('retry_interval must be at least 1 second and not exceed check_interval %L, not %L',
-               NEW.check_interval, NEW.retry_interval),
-        'Leave retry_interval out for 10 seconds, or check_interval if that is shorter.');
-    PERFORM pulsimo.require(
-        NEW.degraded_after IS NULL OR extract(epoch FROM NEW.degraded_after) > 0
-            AND extract(epoch FROM NEW.degraded_after) <= extract(epoch FROM NEW.timeout),
-        format('degraded_after must be positive and not exceed timeout %L, not %L', NEW.timeout, NEW.degraded_after),
-        'Leave degraded_after out if slow responses are as good as fast ones.');
-    PERFORM pulsimo.require(
-        NEW.failure_threshold BETWEEN 1 AND 10,
-        format('failure_threshold must be between 1 and 10, not %s', coalesce(NEW.failure_threshold::text, 'null')),
-        'failure_threshold is the number of failures in a row that open an incident.');
-    PERFORM pulsimo.require(
-        NEW.success_threshold BETWEEN 1 AND 10,
-        format('success_threshold must be between 1 and 10, not %s', coalesce(NEW.success_threshold::text, 'null')),
-        'success_threshold is the number of successes in a row that resolve an incident.');
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value', HINT = advice;
+    END IF;
     RETURN NEW;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.endpoint_written() FROM PUBLIC;
@@ -157,6 +160,38 @@ COMMENT ON FUNCTION pulsimo.read_duration(text, jsonb) IS
 'Internal: the interval in a JSON string; NULL for null.
 Errors: 22023 names the key.';
 
+CREATE OR REPLACE FUNCTION pulsimo.read_text(key text, value jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF jsonb_typeof(value) <> 'string' THEN
+        RAISE EXCEPTION '% must be text, not %', key, value USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = format('Give it as a JSON string: {"%s": "..."}.', key);
+    END IF;
+    RETURN value #>> '{}';
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.read_text(text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.read_text(text, jsonb) IS
+'Internal: the text in a JSON string.
+Errors: 22023 names the key.';
+
+CREATE OR REPLACE FUNCTION pulsimo.read_integer(key text, value jsonb, lowest bigint, highest bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF jsonb_typeof(value) = 'number' THEN
+        IF value::numeric BETWEEN lowest AND highest AND value::numeric = trunc(value::numeric) THEN
+            RETURN value::numeric;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% must be a whole number from % to %, not %', key, lowest, highest, value USING
+        ERRCODE = 'invalid_parameter_value',
+        HINT = format('Give it as a JSON number: {"%s": %s}.', key, lowest);
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.read_integer(text, jsonb, bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.read_integer(text, jsonb, bigint, bigint) IS
+'Internal: the whole number in a JSON number, within limits.
+Errors: 22023 names the key.';
+
 CREATE OR REPLACE FUNCTION pulsimo.add_endpoint(
     url text,
     name text DEFAULT NULL,
@@ -171,8 +206,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     new_id bigint;
 BEGIN
-    PERFORM pulsimo.require(jsonb_typeof(options) = 'object', 'options must be a JSON object',
-                            'Leave options out, or give for example {"method": "HEAD"}.');
     IF project IS NOT NULL THEN
         PERFORM pulsimo.require_project(project);
     END IF;
@@ -183,7 +216,9 @@ BEGIN
             url, check_interval, timeout,
             pulsimo.read_duration('retry_interval', options -> 'retry_interval'),
             pulsimo.read_duration('degraded_after', options -> 'degraded_after'),
-            failure_threshold, success_threshold, options - '{retry_interval,degraded_after}'::text[])
+            failure_threshold, success_threshold,
+            CASE WHEN jsonb_typeof(options) = 'object' THEN options - '{retry_interval,degraded_after}'::text[]
+                 ELSE options END)
     RETURNING endpoints.id INTO new_id;
     IF NOT EXISTS (SELECT FROM pulsimo.dump_info)
         AND NOT EXISTS (SELECT FROM pulsimo.state s WHERE s.database_oid IS NOT NULL)
@@ -214,14 +249,20 @@ DECLARE
     value jsonb;
 BEGIN
     PERFORM pulsimo.require_endpoint(id);
-    PERFORM pulsimo.require(jsonb_typeof(changes) = 'object', 'changes must be a JSON object',
-                            'Give the columns to change, for example {"check_interval": "30 s"}.');
+    IF changes IS NULL OR jsonb_typeof(changes) <> 'object' THEN
+        RAISE EXCEPTION 'changes must be a JSON object' USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = 'Give the settings to change, for example {"check_interval": "30 s"}.';
+    END IF;
     SELECT * INTO endpoint FROM pulsimo.endpoints e WHERE e.id = update_endpoint.id FOR NO KEY UPDATE;
     -- Options first: they may carry the two durations that have columns of their own.
     FOR key, value IN SELECT c.key, c.value FROM jsonb_each(changes) c ORDER BY c.key <> 'options', c.key LOOP
         IF key = 'options' THEN
-            PERFORM pulsimo.require(jsonb_typeof(value) = 'object', 'options must be a JSON object',
-                                    'Give the options to change; null removes one.');
+            IF jsonb_typeof(value) <> 'object' THEN
+                RAISE EXCEPTION 'options must be a JSON object, not %', value USING
+                    ERRCODE = 'invalid_parameter_value',
+                    HINT = 'Give the options to change; null removes one.';
+            END IF;
             IF value ? 'retry_interval' THEN
                 endpoint.retry_interval := pulsimo.read_duration('retry_interval', value -> 'retry_interval');
             END IF;
@@ -251,10 +292,10 @@ BEGIN
             endpoint.project_id := pulsimo.read_integer(key, value, 1, 9223372036854775807);
             PERFORM pulsimo.require_project(endpoint.project_id);
         ELSE
-            PERFORM pulsimo.require(
-                false, format('endpoints have no setting "%s"', key),
-                'Known are name, url, project, check_interval, timeout, retry_interval, degraded_after, '
-                'failure_threshold, success_threshold and options.');
+            RAISE EXCEPTION 'endpoints have no setting "%"', key USING
+                ERRCODE = 'invalid_parameter_value',
+                HINT = 'Known are name, url, project, check_interval, timeout, retry_interval, degraded_after, '
+                       'failure_threshold, success_threshold and options.';
         END IF;
     END LOOP;
     UPDATE pulsimo.endpoints e
@@ -271,33 +312,6 @@ COMMENT ON FUNCTION pulsimo.update_endpoint(bigint, jsonb) IS
 changes: a JSON object with any of name, url, project (id), check_interval, timeout, retry_interval, degraded_after (as text with a unit), failure_threshold, success_threshold and options. Options are merged: each option that is named replaces the whole option, null removes it. null for retry_interval or degraded_after gives back the default.
 Errors: P0002 unknown endpoint or project, 22023 names the setting or option that is unknown or not acceptable.
 Example: SELECT pulsimo.update_endpoint(1, ''{"check_interval": "30 s", "options": {"method": "HEAD", "body_contains": null}}'');';
-
-CREATE OR REPLACE FUNCTION pulsimo.read_text(key text, value jsonb) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM pulsimo.require(jsonb_typeof(value) = 'string', format('%s must be text, not %s', key, value),
-                            format('Give it as a JSON string: {"%s": "..."}.', key));
-    RETURN value #>> '{}';
-END $$;
-REVOKE ALL ON FUNCTION pulsimo.read_text(text, jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.read_text(text, jsonb) IS
-'Internal: the text in a JSON string.
-Errors: 22023 names the key.';
-
-CREATE OR REPLACE FUNCTION pulsimo.read_integer(key text, value jsonb, lowest bigint, highest bigint) RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM pulsimo.require(
-        CASE WHEN jsonb_typeof(value) = 'number'
-             THEN value::numeric BETWEEN lowest AND highest AND value::numeric = trunc(value::numeric) END,
-        format('%s must be a whole number from %s to %s, not %s', key, lowest, highest, value),
-        format('Give it as a JSON number: {"%s": %s}.', key, lowest));
-    RETURN value::numeric::bigint;
-END $$;
-REVOKE ALL ON FUNCTION pulsimo.read_integer(text, jsonb, bigint, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.read_integer(text, jsonb, bigint, bigint) IS
-'Internal: the whole number in a JSON number, within limits.
-Errors: 22023 names the key.';
 
 CREATE OR REPLACE FUNCTION pulsimo.pause_endpoint(id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

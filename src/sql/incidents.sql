@@ -139,3 +139,33 @@ COMMENT ON FUNCTION pulsimo.endpoint_removed() IS
 'Trigger of pulsimo.endpoints: resolves the open incident of an endpoint that is deleted.';
 CREATE OR REPLACE TRIGGER endpoint_removed BEFORE DELETE ON pulsimo.endpoints
     FOR EACH ROW EXECUTE FUNCTION pulsimo.endpoint_removed();
+
+CREATE OR REPLACE FUNCTION pulsimo.incident_timeline(incident_id bigint)
+RETURNS TABLE (happened_at timestamptz, event text, detail text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pulsimo.incidents i WHERE i.id = incident_id) THEN
+        RAISE EXCEPTION 'incident % does not exist', coalesce(incident_id::text, 'null') USING
+            ERRCODE = 'no_data_found',
+            HINT = 'The table pulsimo.incidents lists all incidents, the view pulsimo.active_incidents the open ones.';
+    END IF;
+    RETURN QUERY
+    SELECT t.happened_at, t.event, t.detail
+    FROM (
+        SELECT v.happened_at, 1 AS rank, v.id, v.event::text, v.detail
+        FROM pulsimo.incident_events v WHERE v.incident_id = incident_timeline.incident_id
+        UNION ALL
+        SELECT s.changed_at, 0, s.id, 'status',
+               s.previous_status || ' to ' || s.status || coalesce(': ' || coalesce(s.detail, s.error_class::text), '')
+        FROM pulsimo.incidents i
+            JOIN pulsimo.state_changes s ON s.endpoint_id = i.endpoint_id
+                AND s.changed_at BETWEEN i.started_at AND coalesce(i.resolved_at, 'infinity')
+        WHERE i.id = incident_timeline.incident_id
+    ) t
+    ORDER BY t.happened_at, t.rank, t.id;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.incident_timeline(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.incident_timeline(bigint) IS
+'What happened to an incident, in order: the events of the incident (created, resolved ...) and meanwhile the changes of status of its endpoint (event "status"). A status is dated when it began, an event when it happened; so the time from the first "status" to "created" is how long the failure took to be believed.
+Errors: P0002 unknown incident.
+Example: SELECT * FROM pulsimo.incident_timeline(1);';

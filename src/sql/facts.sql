@@ -1,0 +1,47 @@
+-- The one place that decides what may be said about an endpoint now. A recorded status holds only while checks arrive:
+-- when the last one is older than two intervals and the timeout, the truth is that we do not know, from one interval
+-- after it (so the keeper will record it when it is back). It reads the newest row of two indexes for every endpoint,
+-- so that it stays fast when history grows.
+
+CREATE OR REPLACE VIEW pulsimo.endpoint_facts WITH (security_invoker = true) AS
+SELECT e.id, e.project_id, e.name, e.url, e.check_interval, e.paused, h.checked_at, h.response, h.error, k.known_until,
+       v.status,
+       CASE WHEN e.paused OR v.status = coalesce(s.status, 'unknown') THEN coalesce(s.changed_at, e.created_at)
+            ELSE greatest(s.changed_at, least(k.known_until, h.checked_at + e.check_interval)) END AS since,
+       CASE WHEN r.retrying THEN r.retry_at ELSE r.next_slot END AS next_check, r.retrying
+FROM pulsimo.endpoints e
+    CROSS JOIN (SELECT pulsimo.is_running() AS running OFFSET 0) m
+    LEFT JOIN LATERAL (
+        SELECT n.status, n.changed_at FROM pulsimo.state_changes n
+        WHERE n.endpoint_id = e.id ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
+    ) s ON true
+    LEFT JOIN LATERAL (
+        SELECT c.status, c.checked_at, c.response_us * interval '1 microsecond' AS response,
+               coalesce(c.error, c.error_class::text) AS error
+        FROM pulsimo.health_checks c
+        WHERE c.endpoint_id = e.id ORDER BY c.checked_at DESC LIMIT 1
+    ) h ON true
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN e.paused OR statement_timestamp() <= h.checked_at + 2 * e.check_interval + e.timeout
+                        THEN statement_timestamp()
+                    ELSE greatest(s.changed_at, h.checked_at + e.check_interval) END AS known_until
+    ) k
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN e.paused THEN 'paused'
+                    WHEN m.running AND k.known_until >= statement_timestamp() THEN coalesce(s.status, 'unknown')
+                    ELSE 'unknown' END AS status
+    ) v
+    CROSS JOIN LATERAL (
+        SELECT n.next_slot, n.retry_at,
+               coalesce(n.retry_at > statement_timestamp() AND n.retry_at < n.next_slot, false) AS retrying
+        FROM (
+            SELECT CASE WHEN m.running AND NOT e.paused THEN pulsimo.next_slot(e.id, e.check_interval) END AS next_slot,
+                   -- While checks fail below the threshold, the next one comes early.
+                   CASE WHEN h.status = 'down' AND v.status <> 'down'
+                            THEN h.checked_at + h.response + least(coalesce(e.retry_interval, '10 s'), e.check_interval)
+                       END AS retry_at
+        ) n
+    ) r;
+REVOKE ALL ON pulsimo.endpoint_facts FROM PUBLIC;
+COMMENT ON VIEW pulsimo.endpoint_facts IS
+'Internal: what endpoint_status, schedule and time_in_status() know about an endpoint. known_until is the time up to which its recorded status holds.';

@@ -1,0 +1,63 @@
+-- How long an endpoint was in which status. Computed from the changes of status, weighted by time: the number of
+-- checks does not matter. Time about which nothing is known is unknown, never the status that happened to be last:
+-- before the first verdict, after the last check when they stopped coming, in the future.
+
+CREATE OR REPLACE FUNCTION pulsimo.time_in_status(endpoint_id bigint, from_time timestamptz, to_time timestamptz)
+RETURNS TABLE (status pulsimo.status, duration interval)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    known_until timestamptz;
+BEGIN
+    PERFORM pulsimo.require_endpoint(endpoint_id);
+    IF (isfinite(from_time) AND isfinite(to_time) AND from_time <= to_time) IS NOT TRUE THEN
+        RAISE EXCEPTION 'from_time and to_time must be finite times in order, not % and %',
+            coalesce(from_time::text, 'null'), coalesce(to_time::text, 'null') USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = 'For the last 24 hours give now() - interval ''24 hours'' and now().';
+    END IF;
+    SELECT coalesce(f.known_until, from_time) INTO known_until
+    FROM pulsimo.endpoint_facts f WHERE f.id = endpoint_id;
+    RETURN QUERY
+    WITH changes (changed_at, place, status) AS (
+        SELECT from_time, 0::bigint, coalesce((
+            SELECT s.status FROM pulsimo.state_changes s
+            WHERE s.endpoint_id = time_in_status.endpoint_id AND s.changed_at <= from_time AND from_time < known_until
+            ORDER BY s.changed_at DESC, s.id DESC LIMIT 1), 'unknown')
+        UNION ALL
+        SELECT s.changed_at, s.id, s.status FROM pulsimo.state_changes s
+        WHERE s.endpoint_id = time_in_status.endpoint_id AND s.changed_at > from_time AND s.changed_at < to_time
+        UNION ALL
+        SELECT known_until, 9223372036854775807, 'unknown' WHERE known_until > from_time AND known_until < to_time
+    ), periods AS (
+        SELECT c.status, lead(c.changed_at, 1, to_time) OVER (ORDER BY c.changed_at, c.place) - c.changed_at AS duration
+        FROM changes c
+    )
+    SELECT a.status, justify_hours(coalesce(sum(p.duration), '0'))
+    FROM unnest(enum_range(NULL::pulsimo.status)) AS a (status)
+        LEFT JOIN periods p ON p.status = a.status
+    GROUP BY a.status
+    ORDER BY a.status;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.time_in_status(bigint, timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.time_in_status(bigint, timestamptz, timestamptz) IS
+'How long an endpoint was in each status between two times. One row for every status; the durations add up to the window exactly. Time before the first verdict, after the checks stopped coming, and in the future is unknown.
+Errors: P0002 unknown endpoint, 22023 times that are missing, infinite or out of order.
+Example: SELECT * FROM pulsimo.time_in_status(1, now() - interval ''7 days'', now());';
+
+CREATE OR REPLACE FUNCTION pulsimo.uptime(endpoint_id bigint, from_time timestamptz, to_time timestamptz) RETURNS numeric
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+        SELECT trunc(100 * sum(t.seconds) FILTER (WHERE t.status <> 'down') / nullif(sum(t.seconds), 0), 4)
+        FROM (
+            SELECT s.status, extract(epoch FROM s.duration) AS seconds
+            FROM pulsimo.time_in_status(endpoint_id, from_time, to_time) s
+            WHERE s.status IN ('up', 'degraded', 'down')
+        ) t
+    );
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.uptime(bigint, timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.uptime(bigint, timestamptz, timestamptz) IS
+'The share of time an endpoint was up between two times, in percent: up and degraded against up, degraded and down, weighted by time. Unknown, paused and maintenance are left out; NULL when nothing is left. Cut off after four decimals, not rounded, so that 100 means no downtime at all.
+Errors: P0002 unknown endpoint, 22023 times that are missing, infinite or out of order.
+Example: SELECT pulsimo.uptime(1, now() - interval ''30 days'', now());';
