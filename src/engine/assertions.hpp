@@ -1,5 +1,5 @@
 // What a response must hold beyond its status. Every check is bounded: regular expressions run with step limits
-// (PCRE2 match and depth limits), bodies are at most HttpOptions::max_body.
+// (regex.hpp), JSON is parsed with limits (bounded_json.hpp), bodies are at most HttpOptions::max_body.
 #pragma once
 
 #include <memory>
@@ -10,22 +10,30 @@
 #include <vector>
 
 #include "engine/error_class.hpp"
+#include "engine/json_path.hpp"
+#include "engine/regex.hpp"
 
 namespace pulsimo::engine {
 
 enum class CompareOp : unsigned char { eq, ne, lt, le, gt, ge, contains, matches, exists, absent };
 
-// A compiled, immutable regular expression; cheap to copy.
-class Regex;
+// "=", "!=", "<", "<=", ">", ">=", "contains", "matches", "exists", "absent"
+std::optional<CompareOp> compare_op_from(std::string_view text) noexcept;
+std::string_view to_string(CompareOp op) noexcept;
 
-struct JsonAssertion {      // {"path": "$.status", "op": "=", "value": "ok"}; op defaults to "=" ("exists" without value)
-    std::string path;       // RFC 9535 with names and indexes only: $.a.b[0]["c d"]
+// {"path": "$.status", "op": "=", "value": "ok"}; op defaults to "=" ("exists" without value).
+// Every op but "absent" wants the value to be there. Numbers compare as numbers, texts by their bytes, other pairs of
+// types never hold. "contains" looks into a text or for an element of an array; "matches" takes texts and numbers.
+struct JsonAssertion {
+    JsonPath path;
     CompareOp op = CompareOp::eq;
-    std::string value;      // JSON text of the value to compare with
+    std::string value;                   // JSON text of the value to compare with
     std::shared_ptr<const Regex> regex;  // for op "matches"
 };
 
-struct HeaderAssertion {    // {"name": "Content-Type", "op": "contains", "value": "json"}
+// {"name": "Content-Type", "op": "contains", "value": "json"}; op defaults as above.
+// Of a header that comes several times one must hold, with "!=" each. "<" and its like compare numbers.
+struct HeaderAssertion {
     std::string name;
     CompareOp op = CompareOp::eq;
     std::string value;

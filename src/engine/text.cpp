@@ -1,6 +1,9 @@
 #include "engine/text.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdint>
+#include <cstring>
 
 namespace pulsimo::engine {
 namespace {
@@ -60,6 +63,33 @@ std::string safe_text(std::string_view text, std::size_t max_bytes) {
         text.remove_prefix(bad ? 1 : character.length);
     }
     return safe;
+}
+
+std::string in_quotes(std::string_view text, std::size_t max_bytes) {
+    const bool cut = text.size() > max_bytes;
+    return '"' + safe_text(text, max_bytes) + (cut ? "...\"" : "\"");
+}
+
+std::size_t character_number(std::string_view text, std::size_t offset) {
+    const std::string_view before = text.substr(0, offset);
+    return 1 + before.size() - static_cast<std::size_t>(std::count_if(before.begin(), before.end(), is_continuation));
+}
+
+bool contains_word(std::string_view text, std::string_view word) {
+    if (word.empty()) return true;
+    return word.size() <= text.size() && memmem(text.data(), text.size(), word.data(), word.size()) != nullptr;
+}
+
+std::optional<double> parse_number(std::string_view text) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return number;
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [lower](char x, char y) { return lower(x) == lower(y); });
 }
 
 }  // namespace pulsimo::engine

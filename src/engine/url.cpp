@@ -9,7 +9,9 @@
 #include <new>
 #include <string>
 
+#include "engine/freer.hpp"
 #include "engine/invalid_option.hpp"
+#include "engine/text.hpp"
 
 namespace pulsimo::engine {
 namespace {
@@ -20,12 +22,6 @@ constexpr const char* kExample = "Write an absolute URL, for example \"https://e
 // Messages never quote the URL: its query may hold a secret.
 [[noreturn]] void refuse(const char* reason, const char* hint = kExample) {
     throw InvalidOption(std::string("URL ") + reason, hint);
-}
-
-bool starts_with_ignoring_case(std::string_view text, std::string_view lower_prefix) {
-    return text.size() >= lower_prefix.size() &&
-           std::equal(lower_prefix.begin(), lower_prefix.end(), text.begin(),
-                      [](char want, char have) { return want == (have >= 'A' && have <= 'Z' ? have + 32 : have); });
 }
 
 bool is_blank_or_control(char c) {
@@ -43,10 +39,13 @@ void check_characters(std::string_view url) {
 }
 
 void check_authority(std::string_view url) {
-    if (!starts_with_ignoring_case(url, "http://") && !starts_with_ignoring_case(url, "https://")) {
+    const auto colon = url.find("://");
+    const std::string_view scheme = url.substr(0, colon);
+    if (colon == std::string_view::npos ||
+        (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https"))) {
         refuse("must begin with http:// or https://");
     }
-    url.remove_prefix(url.find("://") + 3);
+    url.remove_prefix(colon + 3);
     const std::string_view authority = url.substr(0, url.find_first_of("/?#"));
     if (authority.find('@') != std::string_view::npos) {
         refuse("must not contain a user name or password", "Use the option \"auth\" instead.");
@@ -58,20 +57,16 @@ void check_authority(std::string_view url) {
     }
 }
 
-struct FreeUrl {
-    void operator()(CURLU* url) const noexcept { curl_url_cleanup(url); }
-};
-
 void check_port(CURLU* parsed) {
     char* port = nullptr;
     const CURLUcode code = curl_url_get(parsed, CURLUPART_PORT, &port, 0);
     if (code == CURLUE_NO_PORT) return;
-    const std::unique_ptr<char, void (*)(void*)> owner(port, curl_free);
+    const std::unique_ptr<char, Freer<curl_free>> owner(port);
     if (code != CURLUE_OK || std::string_view(port) == "0") refuse("has a port that is not 1 to 65535");
 }
 
 void check_as_libcurl_does(std::string_view url) {
-    const std::unique_ptr<CURLU, FreeUrl> parsed(curl_url());
+    const std::unique_ptr<CURLU, Freer<curl_url_cleanup>> parsed(curl_url());
     if (!parsed) throw std::bad_alloc();
     const CURLUcode code = curl_url_set(parsed.get(), CURLUPART_URL, std::string(url).c_str(), CURLU_DISALLOW_USER);
     if (code == CURLUE_OUT_OF_MEMORY) throw std::bad_alloc();
