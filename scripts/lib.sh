@@ -63,9 +63,10 @@ server_user() {
 
 # Runs a command as server_user without the caller's Postgres variables, in a directory that it can read (the root).
 as_server_user() {
-    local user env=(env -C / -u MAKEFLAGS -u MAKELEVEL -u TMPDIR LC_ALL=C.UTF-8) variable
+    local user env=(env -C / -u MAKEFLAGS -u MAKELEVEL -u TMPDIR) variable
     user=$(server_user)
     for variable in $(compgen -e PG); do env+=(-u "$variable"); done
+    env+=(LC_ALL=C.UTF-8)
     if [ "$(id -un)" = "$user" ]; then
         "${env[@]}" "$@"
     else
