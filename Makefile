@@ -27,7 +27,8 @@ ISOLATION_OPTS = --inputdir=test/isolation --outputdir=tmp_check/isolation --tem
 TAP_TESTS      = 1
 PROVE_TESTS    = $(sort $(wildcard test/tap/*.pl))
 EXTRA_CLEAN    = build tmp_check $(OBJS:.o=.d)
-with_llvm      = no
+# Makefile.global would switch it on again, and bitcode of this code serves nobody.
+override with_llvm = no
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)

@@ -23,6 +23,7 @@
 extern "C" {
 #include "libpq/pqsignal.h"
 #include "pgstat.h"
+#include "storage/ipc.h"
 #include "storage/dsm.h"
 #include "utils/backend_status.h"
 }
