@@ -33,13 +33,12 @@ BEGIN
     RETURN QUERY
     SELECT pulsimo.signs(CASE s.status WHEN 'up' THEN '+' WHEN 'degraded' THEN '^' WHEN 'down' THEN '!'
                                        WHEN 'paused' THEN '|' ELSE '?' END),
-           s.name, pulsimo.signs(coalesce(c.bars, '')), pulsimo.readable_duration(c.p50),
-           pulsimo.readable_duration(c.p95), s.uptime_24h::text || ' %'
+           s.name, pulsimo.signs(coalesce(c.bars, '')), pulsimo.readable_duration(c.passed_us[1]),
+           pulsimo.readable_duration(c.passed_us[2]), s.uptime_24h::text || ' %'
     FROM pulsimo.endpoint_status s
         JOIN pulsimo.endpoints e ON e.id = s.id
         LEFT JOIN LATERAL (
-            SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY b.passed_us) AS p50,
-                   percentile_disc(0.95) WITHIN GROUP (ORDER BY b.passed_us) AS p95,
+            SELECT percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY b.passed_us) AS passed_us,
                    right(string_agg(b.gap || b.bar, '' ORDER BY b.checked_at)
                        || CASE WHEN s.status = 'unknown' THEN '.' ELSE '' END, 30) AS bars
             FROM (

@@ -3,7 +3,8 @@
 CREATE OR REPLACE VIEW pulsimo.endpoint_status WITH (security_invoker = true) AS
 SELECT f.id, f.name, p.name AS project, f.url, f.status, f.since, f.checked_at AS last_check,
        f.response AS last_response, f.error AS last_error,
-       pulsimo.uptime(f.id, statement_timestamp() - interval '24 hours', statement_timestamp()) AS uptime_24h,
+       (SELECT u.percent FROM pulsimo.uptime_percent(f.id, statement_timestamp() - interval '24 hours',
+                                                     statement_timestamp(), f.known_until) u) AS uptime_24h,
        f.next_check
 FROM pulsimo.endpoint_facts f JOIN pulsimo.projects p ON p.id = f.project_id;
 REVOKE ALL ON pulsimo.endpoint_status FROM PUBLIC;
