@@ -36,12 +36,10 @@ Channel::Channel() {
 Channel::Channel(dsm_handle handle) : handle_(handle) {
     pg::call([this] {
         segment_ = dsm_attach(handle_);
-        if (segment_ == nullptr) {
-            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the keeper is gone already")));
-        }
-        dsm_pin_mapping(segment_);
+        if (segment_ != nullptr) dsm_pin_mapping(segment_);
     });
-    attach(kToProber, kToKeeper);
+    broken_ = segment_ == nullptr;
+    if (!broken_) attach(kToProber, kToKeeper);
 }
 
 void Channel::attach(int receive_from, int send_to) {
@@ -56,6 +54,7 @@ void Channel::attach(int receive_from, int send_to) {
 }
 
 Channel::~Channel() {
+    if (segment_ == nullptr) return;
     shm_mq_detach(in_);
     shm_mq_detach(out_);
     dsm_detach(segment_);

@@ -22,7 +22,7 @@ namespace pulsimo::worker {
 class Channel {
   public:
     Channel();                              // keeper: makes the shared segment
-    explicit Channel(dsm_handle handle);    // prober: attaches to it
+    explicit Channel(dsm_handle handle);    // prober: attaches to it; broken if the keeper is gone already
     ~Channel();
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;

@@ -24,6 +24,7 @@ namespace pulsimo::worker {
 namespace {
 
 constexpr std::int64_t kHousekeepingEveryUs = 10LL * 60 * 1'000'000;
+constexpr std::int64_t kFirstChecksApartUs = 1000;  // of endpoints that were added together
 
 }  // namespace
 
@@ -49,8 +50,8 @@ void Keeper::turn() {
     take_wishes();
     leaving_ |= wishes_.leave;
     if (wishes_.reread_state && !should_stay()) return;
-    reload();
     keep_probers_running();
+    reload();
     take_results();
     forward_requests();
     write_batches();
@@ -146,8 +147,16 @@ void Keeper::reload() {
     }
     reload_backoff_.reset();
     for (std::int64_t id : missing_from(fresh)) forget(id);
-    for (Watched& watched : fresh) watch(std::move(watched));
+    std::int64_t first_check_us = 0;
+    for (const Watched& watched : fresh) {
+        if (watch(watched)) check_soon(watched.config.id, first_check_us += kFirstChecksApartUs);
+    }
     wishes_ = Wishes();
+}
+
+// Nobody wants to wait a whole interval for the first answer of an endpoint they have just added or changed.
+void Keeper::check_soon(std::int64_t endpoint_id, std::int64_t delay_us) {
+    send(prober_of(endpoint_id), engine::RetryAfter{endpoint_id, delay_us});
 }
 
 // Which of the endpoints that were asked for are not to be watched any more.
@@ -167,7 +176,9 @@ std::vector<std::int64_t> Keeper::missing_from(const std::vector<Watched>& fresh
     return missing;
 }
 
-void Keeper::watch(Watched&& fresh) {
+// True when the endpoint should be checked soon, because it is new or was changed. A keeper that has just started
+// knows that only of endpoints that were never checked.
+bool Keeper::watch(Watched fresh) {
     const std::int64_t id = fresh.config.id;
     auto [place, is_new] = watched_.try_emplace(id);
     Watched& known = place->second;
@@ -175,11 +186,12 @@ void Keeper::watch(Watched&& fresh) {
     // What we hold is ahead of the tables, except where somebody else wrote a later change (paused and resumed).
     if (!is_new && known.state.since_us >= fresh.state.since_us) fresh.state = known.state;
     known = std::move(fresh);
-    if (changed && !probers_.empty()) send(prober_of(id), engine::Upsert{known.config});
+    if (changed) send(prober_of(id), engine::Upsert{known.config});
+    return changed && (!wishes_.reload_all || known.state.last_checked_us == 0);
 }
 
 void Keeper::forget(std::int64_t endpoint_id) {
-    if (watched_.erase(endpoint_id) > 0 && !probers_.empty()) send(prober_of(endpoint_id), engine::Remove{endpoint_id});
+    if (watched_.erase(endpoint_id) > 0) send(prober_of(endpoint_id), engine::Remove{endpoint_id});
     refuse_requests_for(slot_, endpoint_id, "the endpoint was removed or paused");
 }
 

@@ -48,7 +48,8 @@ class Keeper {
     bool leave_unless_asked_again();
     void reload();
     std::vector<std::int64_t> missing_from(const std::vector<Watched>& fresh) const;
-    void watch(Watched&& fresh);
+    bool watch(Watched fresh);
+    void check_soon(std::int64_t endpoint_id, std::int64_t delay_us);
     void forget(std::int64_t endpoint_id);
     void keep_probers_running();
     void forward_requests();

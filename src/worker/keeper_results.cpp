@@ -89,6 +89,7 @@ void Keeper::write_batches() {
         pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(length));
         slot_.keeper.checks += static_cast<std::int64_t>(length);
         write_backoff_.reset();
+        if (!last_complaint_.empty()) pg::call([] { ereport(LOG, (errmsg("pulsimo writes results again"))); });
         last_complaint_.clear();
     }
     urgent_ = one_by_one_ = false;

@@ -48,7 +48,6 @@ bool ProberLink::start(std::int64_t now_us) {
 
 void ProberLink::stop() {
     if (!running()) return;
-    TerminateBackgroundWorker(handle_);
     channel_.reset();
     pfree(handle_);
     handle_ = nullptr;

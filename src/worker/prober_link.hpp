@@ -18,7 +18,7 @@ class ProberLink {
     // Starts the prober if none runs and the backoff is over. True when a new one was started: it knows no endpoint.
     bool ensure_running(std::int64_t now_us);
 
-    // Ends the prober's process; it is not waited for, because it holds nothing that anybody needs.
+    // Leaves the queues; a prober without its keeper ends by itself, and nobody needs to wait for it.
     void stop();
 
     bool running() const { return channel_ != nullptr; }
