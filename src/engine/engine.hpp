@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "engine/address_policy.hpp"
 #include "engine/clock.hpp"
@@ -21,6 +22,7 @@ struct EngineSettings {
     int max_running_per_host = 50;    // the same, per host:port
     std::int64_t late_limit_us = 1'000'000;  // a slot that cannot start within this time is skipped and counted
     AddressPolicy addresses;
+    std::string name_servers;         // "192.0.2.1:53,[::1]:5353"; empty: /etc/resolv.conf. Not changed by configure()
 };
 
 struct EngineStats {

@@ -1,0 +1,248 @@
+#include "engine/http_exchange.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+
+namespace pulsimo::engine {
+
+namespace {
+
+constexpr const char* kUserAgent = "Pulsimo";
+constexpr long kCaCacheSeconds = 3600;
+
+long http_version(HttpVersion version, bool https) {
+    switch (version) {
+        case HttpVersion::v1_0: return CURL_HTTP_VERSION_1_0;
+        case HttpVersion::v1_1: return CURL_HTTP_VERSION_1_1;
+        case HttpVersion::v2: return https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+        case HttpVersion::any: break;
+    }
+    return CURL_HTTP_VERSION_NONE;
+}
+
+long ip_version(IpVersion version) {
+    return version == IpVersion::v4   ? CURL_IPRESOLVE_V4
+           : version == IpVersion::v6 ? CURL_IPRESOLVE_V6
+                                      : CURL_IPRESOLVE_WHATEVER;
+}
+
+std::int32_t to_phase(curl_off_t us) {
+    return static_cast<std::int32_t>(std::clamp<curl_off_t>(us, 0, INT32_MAX));
+}
+
+}  // namespace
+
+HttpExchange::HttpExchange(TransferLoop& loop, EasyPool& pool, const Clock& clock, const HttpPlan& plan,
+                           const AddressPolicy& policy, Listener& listener)
+    : loop_(loop),
+      pool_(pool),
+      clock_(clock),
+      plan_(plan),
+      policy_(policy),
+      listener_(listener),
+      response_(plan.options) {}
+
+HttpExchange::~HttpExchange() {
+    abandon();
+    if (handle_ != nullptr) pool_.give_back(std::move(handle_));
+}
+
+void HttpExchange::begin(Request request) {
+    abandon();
+    request_ = std::move(request);
+    response_.clear();
+    tls_ = {};
+    tried_.reset();
+    blocked_.reset();
+    own_errno_ = 0;
+    if (handle_ == nullptr) handle_ = pool_.take();
+    handle_->reset();
+    CURL* easy = handle_->get();
+    set_target(easy);
+    set_method(easy);
+    set_credentials(easy);
+    if (request_.target.https) set_tls(easy);
+    set_connection(easy);
+    set_callbacks(easy);
+    loop_.add(easy, *this);
+    running_ = true;
+}
+
+void HttpExchange::abandon() noexcept {
+    if (std::exchange(running_, false)) loop_.remove(handle_->get());
+}
+
+void HttpExchange::transfer_ended(CURLcode code) {
+    running_ = false;
+    listener_.exchange_ended(code);
+}
+
+void HttpExchange::transfer_lost() noexcept { own_errno_ = errno; }
+
+// With a server_name libcurl is told a URL with that name in it, and that this name has the addresses of the real
+// host: SNI and the check of the certificate follow the URL, the Host header is one of ours (http_plan.cpp).
+void HttpExchange::set_target(CURL* easy) {
+    const HttpTarget& target = request_.target;
+    const std::string name = tls_name();
+    const bool renamed = target.https && name != target.host;
+    set_option(easy, CURLOPT_URL, renamed ? target.url_with_host(name).c_str() : target.url.c_str());
+    if (!SocketAddress::parse(name, 0)) handle_->pin_addresses(name, target.port, request_.addresses);
+    set_option(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    set_option(easy, CURLOPT_PROXY, "");  // also keeps the proxies of the environment away
+    set_option(easy, CURLOPT_NOSIGNAL, 1L);
+}
+
+// The name to ask for and to verify; also the host of the URL that libcurl sees.
+std::string HttpExchange::tls_name() const {
+    const std::string& configured = plan_.options.server_name;
+    return request_.target.https && request_.own_origin && !configured.empty() ? configured : request_.target.host;
+}
+
+void HttpExchange::set_method(CURL* easy) {
+    const HttpOptions& options = plan_.options;
+    const std::string& method = request_.method;
+    // A redirect that turned the method into GET leaves the body behind.
+    const bool sends_body = method == options.method && (!options.body.empty() || method == "POST");
+    if (method == "HEAD") {
+        set_option(easy, CURLOPT_NOBODY, 1L);
+    } else if (sends_body) {
+        set_option(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(options.body.size()));
+        set_option(easy, CURLOPT_POSTFIELDS, options.body.c_str());  // not copied; the plan outlives the exchange
+        if (method != "POST") set_option(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
+    } else if (method != "GET") {
+        set_option(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
+    }
+}
+
+void HttpExchange::set_credentials(CURL* easy) {
+    const HttpOptions& options = plan_.options;
+    set_option(easy, CURLOPT_USERAGENT, kUserAgent);
+    set_option(easy, CURLOPT_HTTPHEADER, (request_.own_origin ? plan_.own_headers : plan_.foreign_headers).get());
+    if (!request_.own_origin || (options.basic_user.empty() && options.basic_password.empty())) return;
+    set_option(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    set_option(easy, CURLOPT_USERNAME, options.basic_user.c_str());
+    set_option(easy, CURLOPT_PASSWORD, options.basic_password.c_str());
+}
+
+void HttpExchange::set_tls(CURL* easy) {
+    const HttpOptions& options = plan_.options;
+    set_option(easy, CURLOPT_SSL_VERIFYPEER, options.insecure ? 0L : 1L);
+    set_option(easy, CURLOPT_SSL_VERIFYHOST, options.insecure ? 0L : 2L);
+    if (!options.reuse_connection) set_option(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    const bool own_ca = !options.ca_certificate.empty();
+    if (own_ca) {
+        curl_blob pem{const_cast<char*>(options.ca_certificate.data()), options.ca_certificate.size(), CURL_BLOB_NOCOPY};
+        set_option(easy, CURLOPT_CAINFO_BLOB, &pem);
+    }
+    // libcurl keeps the parsed certificates of the system only when they come from one file and no directory.
+    static const bool have_ca_file = curl_version_info(CURLVERSION_NOW)->cainfo != nullptr;
+    if (own_ca || have_ca_file) set_option(easy, CURLOPT_CAPATH, static_cast<char*>(nullptr));
+    set_option(easy, CURLOPT_CA_CACHE_TIMEOUT, kCaCacheSeconds);
+    set_option(easy, CURLOPT_SSL_CTX_FUNCTION, &tls_begins);
+    set_option(easy, CURLOPT_SSL_CTX_DATA, this);
+}
+
+void HttpExchange::set_connection(CURL* easy) {
+    const HttpOptions& options = plan_.options;
+    if (!options.reuse_connection) {
+        set_option(easy, CURLOPT_FRESH_CONNECT, 1L);
+        set_option(easy, CURLOPT_FORBID_REUSE, 1L);
+    }
+    set_option(easy, CURLOPT_IPRESOLVE, ip_version(options.ip_version));
+    set_option(easy, CURLOPT_HTTP_VERSION, http_version(options.http_version, request_.target.https));
+    if (options.compression) set_option(easy, CURLOPT_ACCEPT_ENCODING, "");
+    // The timeout itself is ours. libcurl is told the time to divide it among the addresses of a name; by default it
+    // would divide 5 minutes, and a silent first address would use up the whole check.
+    set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.time_left_us / 1000 + 1));
+}
+
+void HttpExchange::set_callbacks(CURL* easy) {
+    set_option(easy, CURLOPT_HEADERFUNCTION, &header_arrived);
+    set_option(easy, CURLOPT_HEADERDATA, this);
+    set_option(easy, CURLOPT_WRITEFUNCTION, &body_arrived);
+    set_option(easy, CURLOPT_WRITEDATA, this);
+    set_option(easy, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
+    set_option(easy, CURLOPT_OPENSOCKETDATA, this);
+}
+
+std::size_t HttpExchange::header_arrived(char* data, std::size_t size, std::size_t count, void* self) noexcept {
+    auto& exchange = *static_cast<HttpExchange*>(self);
+    const bool first = exchange.response_.bytes() == 0;
+    if (first && exchange.request_.target.https) exchange.look_at_reused_connection();
+    return exchange.response_.take_header({data, size * count}) ? size * count : CURL_WRITEFUNC_ERROR;
+}
+
+std::size_t HttpExchange::body_arrived(char* data, std::size_t size, std::size_t count, void* self) noexcept {
+    auto& exchange = *static_cast<HttpExchange*>(self);
+    return exchange.response_.take_body({data, size * count}) ? size * count : CURL_WRITEFUNC_ERROR;
+}
+
+// The last word on addresses: whatever path an address took into libcurl, this is the one that is connected to.
+curl_socket_t HttpExchange::open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
+    auto& exchange = *static_cast<HttpExchange*>(self);
+    const auto peer = SocketAddress::from(&address->addr, address->addrlen, exchange.request_.target.port);
+    if (!peer || !exchange.policy_.permits(peer->get())) {
+        exchange.blocked_ = peer;
+        return CURL_SOCKET_BAD;
+    }
+    exchange.tried_ = peer;
+    const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+    if (fd < 0) exchange.own_errno_ = errno;
+    return fd;
+}
+
+CURLcode HttpExchange::tls_begins(CURL*, void* context, void* self) noexcept {
+    auto& exchange = *static_cast<HttpExchange*>(self);
+    try {
+        exchange.tls_.attach(static_cast<SSL_CTX*>(context), exchange.tls_name(), exchange.plan_.options.insecure,
+                             exchange.clock_.wall_us() / 1'000'000);
+    } catch (...) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    return CURLE_OK;
+}
+
+// A connection that is used again has had its handshake in an earlier check.
+void HttpExchange::look_at_reused_connection() noexcept {
+    if (tls_.expires_at_s() != 0) return;
+    curl_tlssessioninfo* session = nullptr;
+    if (curl_easy_getinfo(handle_->get(), CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == nullptr) return;
+    if (session->backend == CURLSSLBACKEND_OPENSSL && session->internals != nullptr) {
+        tls_.look_at(static_cast<const SSL*>(session->internals));
+    }
+}
+
+std::string HttpExchange::peer() const {
+    const char* ip = info<char*>(handle_->get(), CURLINFO_PRIMARY_IP);
+    const auto connected = SocketAddress::parse(ip != nullptr ? ip : "", request_.target.port);
+    if (connected) return connected->text();
+    if (tried_) return tried_->text();
+    return request_.target.host_and_port();
+}
+
+int HttpExchange::errno_of_peer() const {
+    return static_cast<int>(info<long>(handle_->get(), CURLINFO_OS_ERRNO));
+}
+
+bool HttpExchange::spoke_http2() const {
+    return info<long>(handle_->get(), CURLINFO_HTTP_VERSION) == CURL_HTTP_VERSION_2_0;
+}
+
+Phases HttpExchange::phases(bool complete) const {
+    CURL* easy = handle_->get();
+    const auto connect = info<curl_off_t>(easy, CURLINFO_CONNECT_TIME_T);
+    const auto tls = info<curl_off_t>(easy, CURLINFO_APPCONNECT_TIME_T);
+    const auto first_byte = info<curl_off_t>(easy, CURLINFO_STARTTRANSFER_TIME_T);
+    Phases phases;
+    if (opened_connection() && connect > 0) phases.connect_us = to_phase(connect);
+    if (opened_connection() && tls > 0) phases.tls_us = to_phase(tls - connect);
+    if (response_.status() == 0) return phases;
+    phases.first_byte_us = to_phase(first_byte - std::max(connect, tls));
+    if (complete) phases.transfer_us = to_phase(info<curl_off_t>(easy, CURLINFO_TOTAL_TIME_T) - first_byte);
+    return phases;
+}
+
+}  // namespace pulsimo::engine

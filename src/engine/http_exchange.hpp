@@ -1,0 +1,101 @@
+// One request and its response: sets up a libcurl handle, watches over its sockets and certificates, and knows
+// afterwards what happened. Redirects are left to the caller: each one is an exchange of its own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/address_policy.hpp"
+#include "engine/clock.hpp"
+#include "engine/easy_pool.hpp"
+#include "engine/http_plan.hpp"
+#include "engine/http_response.hpp"
+#include "engine/result.hpp"
+#include "engine/tls_inspection.hpp"
+#include "engine/transfer_loop.hpp"
+
+namespace pulsimo::engine {
+
+class HttpExchange final : private Transfer {
+  public:
+    class Listener {
+      public:
+        virtual void exchange_ended(CURLcode code) = 0;
+
+      protected:
+        ~Listener() = default;
+    };
+
+    struct Request {
+        HttpTarget target;
+        std::vector<SocketAddress> addresses;
+        std::string method;
+        bool own_origin = true;  // of the endpoint's URL, so it may see its credentials
+        std::int64_t time_left_us = 0;
+    };
+
+    HttpExchange(TransferLoop& loop, EasyPool& pool, const Clock& clock, const HttpPlan& plan,
+                 const AddressPolicy& policy, Listener& listener);
+    ~HttpExchange();
+    HttpExchange(const HttpExchange&) = delete;
+    HttpExchange& operator=(const HttpExchange&) = delete;
+
+    void begin(Request request);
+    void abandon() noexcept;  // no call follows
+
+    const HttpPlan& plan() const noexcept { return plan_; }
+    const Request& request() const noexcept { return request_; }
+    const HttpResponse& response() const noexcept { return response_; }
+    const TlsInspection& tls() const noexcept { return tls_; }
+
+    // The address in question: connected to, or tried last.
+    std::string peer() const;
+    bool opened_connection() const noexcept { return tried_.has_value(); }  // else: one of before was used
+    const std::optional<SocketAddress>& blocked() const noexcept { return blocked_; }
+    int own_errno() const noexcept { return own_errno_; }  // when we could not get or watch a socket
+    int errno_of_peer() const;
+    std::string error_text(CURLcode code) const { return handle_->error_text(code); }
+    bool spoke_http2() const;
+
+    // connect, tls, first byte and transfer as far as they got.
+    Phases phases(bool complete) const;
+
+  private:
+    void transfer_ended(CURLcode code) override;
+    void transfer_lost() noexcept override;
+
+    void set_target(CURL* easy);
+    void set_method(CURL* easy);
+    void set_credentials(CURL* easy);
+    void set_tls(CURL* easy);
+    void set_connection(CURL* easy);
+    void set_callbacks(CURL* easy);
+    std::string tls_name() const;
+
+    static std::size_t header_arrived(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+    static std::size_t body_arrived(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+    static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
+    static CURLcode tls_begins(CURL* easy, void* context, void* self) noexcept;
+    void look_at_reused_connection() noexcept;
+
+    TransferLoop& loop_;
+    EasyPool& pool_;
+    const Clock& clock_;
+    const HttpPlan& plan_;
+    const AddressPolicy& policy_;
+    Listener& listener_;
+    std::unique_ptr<EasyHandle> handle_;
+    bool running_ = false;
+    Request request_;
+    HttpResponse response_;
+    TlsInspection tls_;
+    std::optional<SocketAddress> tried_;
+    std::optional<SocketAddress> blocked_;
+    int own_errno_ = 0;
+};
+
+}  // namespace pulsimo::engine

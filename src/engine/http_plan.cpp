@@ -1,0 +1,69 @@
+#include "engine/http_plan.hpp"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <array>
+
+namespace pulsimo::engine {
+
+namespace {
+
+// Any header of a user may carry a secret, whatever its name. Only these go to an origin the user has not named.
+constexpr std::array kHarmlessHeaders{"Accept", "Accept-Language", "Cache-Control", "Content-Type", "User-Agent"};
+
+bool is_named(const std::string& header, const char* name) { return strcasecmp(header.c_str(), name) == 0; }
+
+bool is_harmless(const std::string& header) {
+    return std::any_of(kHarmlessHeaders.begin(), kHarmlessHeaders.end(),
+                       [&](const char* name) { return is_named(header, name); });
+}
+
+bool has_header(const HttpOptions& options, const char* name) {
+    return std::any_of(options.headers.begin(), options.headers.end(),
+                       [&](const auto& header) { return is_named(header.first, name); });
+}
+
+// libcurl takes "Name:" as "leave this header out" and "Name;" as "send it empty".
+std::string header_line(const std::string& name, const std::string& value) {
+    return value.empty() ? name + ";" : name + ": " + value;
+}
+
+CurlList header_list(const HttpPlan& plan, bool own_origin) {
+    const HttpOptions& options = plan.options;
+    CurlList list;
+    for (const auto& [name, value] : options.headers) {
+        if (own_origin || is_harmless(name)) list.add(header_line(name, value));
+    }
+    if (own_origin && !options.bearer.empty()) list.add("Authorization: Bearer " + options.bearer);
+    // With a server_name the URL given to libcurl names that one instead of the host.
+    if (own_origin && !options.server_name.empty() && !has_header(options, "Host")) {
+        list.add("Host: " + plan.target.host_header());
+    }
+    list.add("Expect:");  // libcurl would wait up to a second for a server to agree to a larger body
+    // What libcurl assumes about a body is wrong for most.
+    if (!options.body.empty() && !has_header(options, "Content-Type")) list.add("Content-Type:");
+    return list;
+}
+
+}  // namespace
+
+// The keeper sends what was validated when it was written; what fails here all the same (written under another
+// version) becomes the result of every check, not an error that nobody sees.
+HttpPlan::HttpPlan(const EndpointConfig& config) : endpoint_id(config.id), timeout_us(config.timeout_us) {
+    try {
+        options = parse_http_options(config.options_json);
+    } catch (const InvalidOption& error) {
+        trouble = std::string("cannot use the options: ") + error.what();
+    }
+    const auto parsed = HttpTarget::parse(config.url);
+    if (!parsed) {
+        if (trouble.empty()) trouble = "cannot use the URL";
+        return;
+    }
+    target = *parsed;
+    own_headers = header_list(*this, true);
+    foreign_headers = header_list(*this, false);
+}
+
+}  // namespace pulsimo::engine
