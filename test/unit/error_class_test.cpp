@@ -1,0 +1,33 @@
+#include "engine/error_class.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+namespace pulsimo::engine {
+namespace {
+
+// The labels of the enum pulsimo.error_class, which stores them.
+TEST(ErrorClass, IsSpelledAsInSql) {
+    EXPECT_EQ(to_string(ErrorClass::none), "none");
+    EXPECT_EQ(to_string(ErrorClass::dns), "dns");
+    EXPECT_EQ(to_string(ErrorClass::refused), "refused");
+    EXPECT_EQ(to_string(ErrorClass::certificate), "certificate");
+    EXPECT_EQ(to_string(ErrorClass::too_large), "too_large");
+    EXPECT_EQ(to_string(ErrorClass::internal), "internal");
+}
+
+TEST(ErrorClass, ComesBackFromItsByte) {
+    std::set<std::string> names;
+    for (int byte = 0; byte < 256; ++byte) {
+        const auto error = error_class_from_byte(static_cast<std::uint8_t>(byte));
+        if (!error) continue;
+        EXPECT_EQ(static_cast<int>(*error), byte);
+        names.insert(std::string(to_string(*error)));
+    }
+    EXPECT_EQ(names.size(), 14U);
+}
+
+}  // namespace
+}  // namespace pulsimo::engine
