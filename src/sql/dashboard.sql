@@ -28,7 +28,7 @@ COMMENT ON FUNCTION pulsimo.readable_duration(double precision) IS
 CREATE OR REPLACE FUNCTION pulsimo.dashboard(
     OUT mark text, OUT endpoint text, OUT last_checks text, OUT p50 text, OUT p95 text, OUT uptime_24h text
 ) RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     RETURN QUERY
     SELECT pulsimo.signs(CASE s.status WHEN 'up' THEN '+' WHEN 'degraded' THEN '^' WHEN 'down' THEN '!'
@@ -46,7 +46,8 @@ BEGIN
                        CASE WHEN h.status IN ('up', 'degraded') THEN h.response_us::double precision END AS passed_us,
                        CASE WHEN h.status = 'down' THEN 'x'
                             WHEN h.status = 'unknown' THEN '.'
-                            ELSE (width_bucket(h.response_us, ARRAY[100000, 200000, 500000, 1000000]) + 1)::text END AS bar,
+                            ELSE (width_bucket(h.response_us, '{100000,200000,500000,1000000}'::integer[]) + 1)::text
+                           END AS bar,
                        CASE WHEN h.checked_at - lag(h.checked_at) OVER (ORDER BY h.checked_at)
                                     > 2 * e.check_interval + e.timeout THEN '.' ELSE '' END AS gap
                 FROM (

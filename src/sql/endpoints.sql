@@ -227,7 +227,8 @@ BEGIN
     END IF;
     RETURN new_id;
 END $$;
-REVOKE ALL ON FUNCTION pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb)
+    FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb) IS
 'Adds an endpoint and returns its id. It is checked from the commit of the transaction on. The first endpoint of a fresh installation also switches monitoring on; a database that was restored or cloned waits for start().
 url: absolute, http or https, at most 2048 bytes.

@@ -3,7 +3,8 @@
 -- has the last word on "one open incident an endpoint". Everything happens in the transaction of the keeper.
 
 CREATE OR REPLACE FUNCTION pulsimo.open_incidents(
-    endpoint_ids bigint[], started timestamptz[], statuses pulsimo.status[], errors pulsimo.error_class[], details text[]
+    endpoint_ids bigint[], started timestamptz[], statuses pulsimo.status[], errors pulsimo.error_class[],
+    details text[]
 ) RETURNS bigint[]
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WITH opened AS (
@@ -11,7 +12,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         SELECT c.endpoint_id,
                e.name || ' is ' || c.status || coalesce(': ' || left(coalesce(c.detail, c.error::text), 200), ''),
                c.error, c.detail, c.started_at
-        FROM unnest(endpoint_ids, started, statuses, errors, details) AS c (endpoint_id, started_at, status, error, detail)
+        FROM unnest(endpoint_ids, started, statuses, errors, details)
+                AS c (endpoint_id, started_at, status, error, detail)
             JOIN pulsimo.endpoints e ON e.id = c.endpoint_id
         ORDER BY c.endpoint_id
         ON CONFLICT (endpoint_id) WHERE status <> 'resolved' DO NOTHING

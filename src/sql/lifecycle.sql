@@ -44,8 +44,7 @@ BEGIN
     INSERT INTO pulsimo.dump_info (extension_version) VALUES (installed) ON CONFLICT (singleton) DO NOTHING;
     SELECT i.extension_version INTO written_by FROM pulsimo.dump_info i;
     IF written_by <> installed THEN
-        RAISE EXCEPTION 'the data was written by version % of pulsimo, but version % is installed', written_by, installed
-        USING
+        RAISE EXCEPTION 'the data is of version % of pulsimo, but version % is installed', written_by, installed USING
             ERRCODE = 'object_not_in_prerequisite_state',
             HINT = format('Restore the dump into a database after CREATE EXTENSION pulsimo VERSION %L, then run '
                           'ALTER EXTENSION pulsimo UPDATE.', written_by);

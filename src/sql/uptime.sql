@@ -79,7 +79,8 @@ COMMENT ON FUNCTION pulsimo.time_in_status(bigint, timestamptz, timestamptz) IS
 Errors: P0002 unknown endpoint, 22023 times that are missing, infinite or out of order.
 Example: SELECT * FROM pulsimo.time_in_status(1, now() - interval ''7 days'', now());';
 
-CREATE OR REPLACE FUNCTION pulsimo.uptime(endpoint_id bigint, from_time timestamptz, to_time timestamptz) RETURNS numeric
+CREATE OR REPLACE FUNCTION pulsimo.uptime(endpoint_id bigint, from_time timestamptz, to_time timestamptz)
+RETURNS numeric
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT u.percent
