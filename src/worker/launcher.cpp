@@ -242,7 +242,8 @@ class Launcher {
         const Child& child = children_[index];
         const DatabaseSlot& slot = shared()->slots[index];
         if (child.handle != nullptr) return slot.suspended_by == 0 ? 0 : now + kSuspendGraceUs / 2;
-        if (!OidIsValid(slot.database) || !slot.wanted || slot.suspended_by != 0) return 0;
+        const bool to_start = OidIsValid(slot.database) && slot.wanted && slot.suspended_by == 0 && !slot.keeper_exists;
+        if (!to_start) return 0;
         return child.backoff.not_before_us() > now ? child.backoff.not_before_us() : now + 1;
     }
 

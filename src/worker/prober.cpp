@@ -142,8 +142,10 @@ class Prober {
     bool more_commands_ = false;
 };
 
+// Another prober may have taken over the number already.
 void clear_pid(int /*code*/, Datum counters) {
-    reinterpret_cast<ProcessCounters*>(DatumGetPointer(counters))->pid = 0;
+    int own_pid = MyProcPid;
+    reinterpret_cast<ProcessCounters*>(DatumGetPointer(counters))->pid.compare_exchange_strong(own_pid, 0);
 }
 
 }  // namespace

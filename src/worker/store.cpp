@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <nlohmann/json.hpp>  // before the server's headers, which redefine snprintf
 
@@ -207,6 +208,9 @@ void Store::write(std::span<const Pending> batch) {
     const std::int64_t first_day = day_of(first->result.started_at_us);
     const std::int64_t last_day = day_of(last->result.started_at_us);
     const bool partitioned = first_day >= partitioned_from_day_ && last_day <= partitioned_to_day_;
+    // If it fails, perhaps because somebody has dropped a partition: the next attempt takes nothing for granted.
+    const std::int64_t known_from = std::exchange(partitioned_from_day_, 0);
+    const std::int64_t known_to = std::exchange(partitioned_to_day_, -1);
     pg::transaction("pulsimo: write results", [&] {
         enter();
         if (!partitioned) make_partitions(first_day, last_day);
@@ -214,10 +218,8 @@ void Store::write(std::span<const Pending> batch) {
         record_changes(batch);
         record_certificates(batch);
     });
-    if (!partitioned) {
-        partitioned_from_day_ = first_day;
-        partitioned_to_day_ = last_day;
-    }
+    partitioned_from_day_ = partitioned ? known_from : first_day;
+    partitioned_to_day_ = partitioned ? known_to : last_day;
 }
 
 void Store::make_partitions(std::int64_t first_day, std::int64_t last_day) {
