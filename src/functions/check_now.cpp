@@ -8,7 +8,9 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "executor/spi.h"
 #include "funcapi.h"
 #include "storage/ipc.h"
 #include "utils/builtins.h"
@@ -41,6 +43,25 @@ void give_up(int /*code*/, Datum waiting) {
 [[noreturn]] void refuse(const char* why, const char* hint) {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("cannot check now: %s", why), errhint("%s", hint)));
     pg_unreachable();
+}
+
+// The session must be able to see the endpoint; the keeper's memory is nobody's to ask about other people's endpoints.
+void require_endpoint(std::int64_t endpoint_id) {
+    Oid types[] = {INT8OID};
+    Datum values[] = {Int64GetDatum(endpoint_id)};
+    SPI_connect();
+    const int code = SPI_execute_with_args("SELECT e.paused FROM pulsimo.endpoints e WHERE e.id OPERATOR(pg_catalog.=) $1",
+                                           1, types, values, nullptr, true, 1);
+    if (code != SPI_OK_SELECT) elog(ERROR, "could not look up the endpoint: %s", SPI_result_code_string(code));
+    const bool exists = SPI_processed == 1;
+    bool is_null = false;
+    const bool paused = exists && DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+    SPI_finish();
+    if (!exists) {
+        ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("endpoint %lld does not exist", static_cast<long long>(endpoint_id)),
+                        errhint("The view pulsimo.endpoint_status lists all endpoints.")));
+    }
+    if (paused) refuse("the endpoint is paused", "Call pulsimo.resume_endpoint() and commit.");
 }
 
 Waiting post(std::int64_t endpoint_id) {
@@ -129,6 +150,7 @@ TimestampTz deadline(const Interval* wait) {
 PULSIMO_EXPORT Datum pulsimo_check_now(PG_FUNCTION_ARGS) {
     const std::int64_t endpoint_id = PG_GETARG_INT64(0);
     const TimestampTz until = deadline(PG_GETARG_INTERVAL_P(1));
+    require_endpoint(endpoint_id);
     if (worker::shared() == nullptr) {
         refuse("pulsimo is not preloaded", "Add \"pulsimo\" to shared_preload_libraries and restart the server.");
     }
