@@ -81,7 +81,7 @@ CREATE TABLE pulsimo.endpoints (
         CHECK (success_threshold OPERATOR(pg_catalog.>=) 1 AND success_threshold OPERATOR(pg_catalog.<=) 10),
     CONSTRAINT endpoints_options_form
         CHECK (pg_catalog.jsonb_typeof(options) OPERATOR(pg_catalog.=) 'object'
-               AND pg_catalog.octet_length(options::pg_catalog.text) OPERATOR(pg_catalog.<=) 262144)
+               AND pg_catalog.octet_length(options::pg_catalog.text) OPERATOR(pg_catalog.<=) 2097152)
 );
 CREATE INDEX endpoints_project_id_idx ON pulsimo.endpoints (project_id);
 

@@ -22,8 +22,8 @@ BEGIN
     ELSIF NEW.options IS NULL OR jsonb_typeof(NEW.options) <> 'object' THEN
         problem := 'options must be a JSON object';
         advice := 'Leave options out, or give for example {"method": "HEAD"}.';
-    ELSIF octet_length(NEW.options::text) > 262144 THEN
-        problem := 'options must not be longer than 256 KiB';
+    ELSIF octet_length(NEW.options::text) > 2097152 THEN
+        problem := 'options must not be longer than 2 MiB';
         advice := 'Shorten the request body or the CA certificate.';
     ELSIF (NEW.name ~ '[^[:space:]]' AND NEW.name !~ '[[:cntrl:]]' AND length(NEW.name) <= 200) IS NOT TRUE THEN
         problem := 'name must be one line of 1 to 200 characters';
@@ -46,10 +46,12 @@ BEGIN
                           NEW.timeout, NEW.degraded_after);
         advice := 'Leave degraded_after out if a slow response is as good as a fast one.';
     ELSIF (NEW.failure_threshold BETWEEN 1 AND 10) IS NOT TRUE THEN
-        problem := format('failure_threshold must be between 1 and 10, not %L', NEW.failure_threshold);
+        problem := format('failure_threshold must be between 1 and 10, not %s',
+                          coalesce(NEW.failure_threshold::text, 'null'));
         advice := 'failure_threshold is the number of failures in a row that open an incident.';
     ELSIF (NEW.success_threshold BETWEEN 1 AND 10) IS NOT TRUE THEN
-        problem := format('success_threshold must be between 1 and 10, not %L', NEW.success_threshold);
+        problem := format('success_threshold must be between 1 and 10, not %s',
+                          coalesce(NEW.success_threshold::text, 'null'));
         advice := 'success_threshold is the number of successes in a row that resolve an incident.';
     ELSIF TG_OP = 'INSERT' THEN
         PERFORM pulsimo.validate_endpoint(NEW.url, NEW.options);
@@ -238,7 +240,7 @@ check_interval: 1 second to 1 day.
 timeout: 100 milliseconds to 30 minutes, not longer than check_interval.
 failure_threshold: failures in a row that make it down and open an incident, 1 to 10.
 success_threshold: successes in a row that end that, 1 to 10.
-options: how to probe and what to expect, see docs/architecture.md; besides that "retry_interval" (until the next check while failing below the threshold; default 10 seconds or check_interval if shorter) and "degraded_after" (a slower response makes it degraded; default never), both as text with a unit.
+options: how to probe and what to expect, see validate_endpoint(); besides that "retry_interval" (until the next check while failing below the threshold; default 10 seconds or check_interval if shorter) and "degraded_after" (a slower response makes it degraded; default never), both as text with a unit.
 Errors: 22023 names the argument or option that is not acceptable, P0002 unknown project.
 Example: SELECT pulsimo.add_endpoint(''https://example.org/health'', check_interval => ''30 s'', options => ''{"body_contains": "ok", "degraded_after": "500 ms"}'');';
 

@@ -18,7 +18,27 @@ CREATE OR REPLACE FUNCTION pulsimo.validate_endpoint(url text, options jsonb) RE
 LANGUAGE c IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_validate_endpoint';
 REVOKE ALL ON FUNCTION pulsimo.validate_endpoint(text, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.validate_endpoint(text, jsonb) IS
-'Raises an error when the URL or one of the probe options is not acceptable; otherwise does nothing. add_endpoint() and every write to pulsimo.endpoints do the same check.
+'Raises an error when the URL or one of the probe options is not acceptable; otherwise does nothing. add_endpoint(), update_endpoint() and every write to pulsimo.endpoints check the same.
+url: absolute, http or https, without user and password, at most 2048 bytes.
+method: GET (the default), HEAD, POST, PUT, PATCH, DELETE or OPTIONS.
+headers: an object of request headers, {"Accept": "text/html"}; "Host" is allowed.
+body: the body of the request, text.
+auth: {"basic": {"username": "u", "password": "p"}}, {"bearer": "token"} or {"api_key": {"header": "X-Key", "value": "k"}}.
+follow_redirects: true (the default) or false.
+max_redirects: 0 to 20, 5 by default.
+expected_status: the status codes that pass, 204, "200-299,304" or [200, "300-399"]; "200-299" by default.
+ip_version: "any" (the default), "4" or "6".
+http_version: "any" (the default), "1.0", "1.1" or "2".
+ca_certificate: certificates in PEM form to trust instead of those of the system.
+server_name: the host name to send in the TLS handshake and to verify, instead of that of the URL.
+insecure: true accepts any certificate; false by default.
+compression: false asks for an uncompressed response; true by default.
+max_body_bytes: how much of the body is read, after decompression; 0 to 16777216, 1048576 by default.
+reuse_connection: true keeps the connection for the next check; false, a new one for every check, by default.
+body_contains, body_not_contains: text that the body has to contain, or must not; several as a list.
+body_matches: a regular expression (PCRE2) that the body has to match.
+json: what a JSON body has to hold, {"path": "$.status", "op": "=", "value": "ok"}; several as a list. op is =, !=, <, <=, >, >=, contains, matches, exists or absent, the last two without value; when it is left out, = with a value and exists without.
+response_headers: what response headers have to hold, {"name": "Content-Type", "op": "contains", "value": "html"}; as above.
 Errors: 22023 names the URL or the option and says what is expected.
 Example: SELECT pulsimo.validate_endpoint(''https://example.org/'', ''{"method": "HEAD"}'');';
 
@@ -28,7 +48,7 @@ REVOKE ALL ON FUNCTION pulsimo.check_now(bigint, interval) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.check_now(bigint, interval) IS
 'Checks an endpoint at once, beside its schedule, waits until the result is committed and returns it.
 wait: how long to wait for it; the check itself is bounded by the timeout of the endpoint.
-Errors: P0002 unknown endpoint, 55000 monitoring is not running, 57014 no result within wait.
+Errors: P0002 unknown endpoint, 22023 wait is negative, 55000 monitoring is not running or the endpoint is paused, 57014 no result within wait.
 Example: SELECT status, response_us, error FROM pulsimo.check_now(1);';
 
 CREATE OR REPLACE FUNCTION pulsimo.worker_stats(

@@ -5,45 +5,6 @@
 -- the parent. The lock on the parent is the one ATTACH takes anyway; taken first, it makes a second creator wait and
 -- then find the partition, instead of failing on its name.
 
-CREATE OR REPLACE FUNCTION pulsimo.create_partition(day date) RETURNS regclass
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
-DECLARE
-    partition_name constant text := 'health_checks_p' || to_char(day, 'YYYYMMDD');
-    partition regclass;
-    owner constant name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c
-                            WHERE c.oid = 'pulsimo.health_checks'::regclass);
-BEGIN
-    IF day IS NULL OR day NOT BETWEEN '1970-01-01' AND '9999-12-30' THEN
-        RAISE EXCEPTION 'day must be a date between 1970-01-01 and 9999-12-30' USING
-            ERRCODE = 'invalid_parameter_value',
-            HINT = 'Give the day as a date, for example current_date.';
-    END IF;
-    partition := pulsimo.find_partition(partition_name);
-    IF partition IS NOT NULL THEN
-        RETURN partition;
-    END IF;
-    LOCK TABLE ONLY pulsimo.health_checks IN SHARE UPDATE EXCLUSIVE MODE;
-    partition := pulsimo.find_partition(partition_name);
-    IF partition IS NOT NULL THEN
-        RETURN partition;
-    END IF;
-    EXECUTE format('CREATE TABLE pulsimo.%I (LIKE pulsimo.health_checks'
-                   ' INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING GENERATED)', partition_name);
-    EXECUTE format('CREATE INDEX %I ON pulsimo.%I (endpoint_id, checked_at)',
-                   partition_name || '_endpoint_id_checked_at_idx', partition_name);
-    IF owner <> current_user THEN
-        EXECUTE format('ALTER TABLE pulsimo.%I OWNER TO %I', partition_name, owner);
-    END IF;
-    EXECUTE format('ALTER TABLE pulsimo.health_checks ATTACH PARTITION pulsimo.%I FOR VALUES FROM (%L) TO (%L)',
-                   partition_name, to_char(day, 'YYYY-MM-DD 00:00:00+00'), to_char(day + 1, 'YYYY-MM-DD 00:00:00+00'));
-    RETURN format('pulsimo.%I', partition_name)::regclass;
-END $$;
-REVOKE ALL ON FUNCTION pulsimo.create_partition(date) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.create_partition(date) IS
-'Makes the partition of health_checks for one UTC day, with its index on (endpoint_id, checked_at), and returns it. Returns the existing one if there is one, also when another session makes it at the same time. The keeper calls it days ahead.
-Errors: 22023 no usable day, 42P07 a table of that name exists that is no partition, 55P03 the table was locked for longer than 2 s.
-Example: SELECT pulsimo.create_partition(''2026-01-31'');';
-
 CREATE OR REPLACE FUNCTION pulsimo.find_partition(partition_name text) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -64,24 +25,64 @@ COMMENT ON FUNCTION pulsimo.find_partition(text) IS
 'Internal: the partition of health_checks of that name, or NULL.
 Errors: 42P07 the table exists and is no partition.';
 
+CREATE OR REPLACE FUNCTION pulsimo.make_partition(day date) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
+DECLARE
+    partition_name constant text := 'health_checks_p' || to_char(day, 'YYYYMMDD');
+    owner constant name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c
+                            WHERE c.oid = 'pulsimo.health_checks'::regclass);
+BEGIN
+    IF pulsimo.find_partition(partition_name) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    LOCK TABLE ONLY pulsimo.health_checks IN SHARE UPDATE EXCLUSIVE MODE;
+    IF pulsimo.find_partition(partition_name) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE pulsimo.%I (LIKE pulsimo.health_checks'
+                   ' INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING GENERATED)', partition_name);
+    EXECUTE format('CREATE INDEX %I ON pulsimo.%I (endpoint_id, checked_at)',
+                   partition_name || '_endpoint_id_checked_at_idx', partition_name);
+    IF owner <> current_user THEN
+        EXECUTE format('ALTER TABLE pulsimo.%I OWNER TO %I', partition_name, owner);
+    END IF;
+    EXECUTE format('ALTER TABLE pulsimo.health_checks ATTACH PARTITION pulsimo.%I FOR VALUES FROM (%L) TO (%L)',
+                   partition_name, to_char(day, 'YYYY-MM-DD 00:00:00+00'), to_char(day + 1, 'YYYY-MM-DD 00:00:00+00'));
+    RETURN true;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.make_partition(date) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.make_partition(date) IS
+'Internal: makes the partition of health_checks for one UTC day. False when there is one, also when another session made it meanwhile.';
+
+CREATE OR REPLACE FUNCTION pulsimo.create_partition(day date) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF (day BETWEEN '1970-01-01' AND '9999-12-30') IS NOT TRUE THEN
+        RAISE EXCEPTION 'day must be a date between 1970-01-01 and 9999-12-30' USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = 'Give the day as a date, for example current_date.';
+    END IF;
+    PERFORM pulsimo.make_partition(day);
+    RETURN pulsimo.find_partition('health_checks_p' || to_char(day, 'YYYYMMDD'));
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.create_partition(date) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.create_partition(date) IS
+'Makes the partition of health_checks for one UTC day, with its index on (endpoint_id, checked_at), and returns it. Returns the existing one if there is one, also when another session makes it at the same time. The keeper makes partitions days ahead, so this is needed only to load old checks.
+Errors: 22023 no usable day, 42P07 a table of that name exists that is no partition, 55P03 the table was locked for longer than 2 s.
+Example: SELECT pulsimo.create_partition(''2026-01-31'');';
+
 CREATE OR REPLACE FUNCTION pulsimo.ensure_partitions(from_day date, to_day date) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     created integer := 0;
-    day date;
 BEGIN
-    IF from_day IS NULL OR to_day IS NULL OR NOT isfinite(from_day) OR NOT isfinite(to_day)
-        OR to_day - from_day NOT BETWEEN 0 AND 366
-    THEN
+    IF (from_day >= '1970-01-01' AND to_day <= '9999-12-30' AND to_day - from_day BETWEEN 0 AND 366) IS NOT TRUE THEN
         RAISE EXCEPTION 'from_day and to_day must be dates in order, at most 366 days apart' USING
             ERRCODE = 'invalid_parameter_value',
             HINT = 'Call it once for every year of a longer range.';
     END IF;
-    FOR day IN SELECT from_day + n FROM generate_series(0, to_day - from_day) n LOOP
-        IF pulsimo.find_partition('health_checks_p' || to_char(day, 'YYYYMMDD')) IS NULL THEN
-            PERFORM pulsimo.create_partition(day);
-            created := created + 1;
-        END IF;
+    FOR distance IN 0 .. to_day - from_day LOOP
+        created := created + pulsimo.make_partition(from_day + distance)::integer;
     END LOOP;
     RETURN created;
 END $$;
@@ -97,7 +98,7 @@ DECLARE
     partition regclass;
     dropped integer := 0;
 BEGIN
-    IF day IS NULL OR day > (now() AT TIME ZONE 'UTC')::date THEN
+    IF (isfinite(day) AND day <= (now() AT TIME ZONE 'UTC')::date) IS NOT TRUE THEN
         RAISE EXCEPTION 'day must be a date that is not in the future' USING
             ERRCODE = 'invalid_parameter_value',
             HINT = 'Checks of today and later days cannot be dropped.';
@@ -106,7 +107,7 @@ BEGIN
         SELECT c.oid FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
         WHERE i.inhparent = 'pulsimo.health_checks'::regclass
             AND c.relname ~ '^health_checks_p[0-9]{8}$'
-            AND substr(c.relname, 16)::date < day
+            AND c.relname < 'health_checks_p' || to_char(day, 'YYYYMMDD')
         ORDER BY c.relname
     LOOP
         EXECUTE format('DROP TABLE %s', partition);

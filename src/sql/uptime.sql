@@ -32,7 +32,7 @@ CREATE OR REPLACE FUNCTION pulsimo.uptime_percent(
 ) RETURNS TABLE (percent numeric)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT trunc(100 * sum(t.seconds) FILTER (WHERE t.status <> 'down') / nullif(sum(t.seconds), 0), 4)
+    SELECT trunc(100 * coalesce(sum(t.seconds) FILTER (WHERE t.status <> 'down'), 0) / nullif(sum(t.seconds), 0), 4)
     FROM (
         SELECT p.status, extract(epoch FROM p.duration) AS seconds
         FROM pulsimo.status_periods(endpoint_id, from_time, to_time, known_until) p
