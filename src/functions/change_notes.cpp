@@ -32,6 +32,7 @@ PULSIMO_EXPORT Datum pulsimo_endpoints_changed(PG_FUNCTION_ARGS) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("function \"pulsimo.endpoints_changed\" can only be called as a trigger")));
     }
+    warn_if_not_preloaded();
     auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
     if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event)) {
         note_all_changed();

@@ -38,6 +38,7 @@ void Keeper::run() {
     if (!leaving_) {
         SharedLock lock;
         slot_.scouted = false;
+        wake_launcher();  // it can send another scout
     }
     while (!leaving_) turn();
     urgent_ = true;
@@ -176,8 +177,8 @@ std::vector<std::int64_t> Keeper::missing_from(const std::vector<Watched>& fresh
     return missing;
 }
 
-// True when the endpoint should be checked soon, because it is new or was changed. A keeper that has just started
-// knows that only of endpoints that were never checked.
+// True when the endpoint should be checked soon, because it is new or was changed. Where all are read, one that we did
+// not know is new only if it was never checked.
 bool Keeper::watch(Watched fresh) {
     const std::int64_t id = fresh.config.id;
     auto [place, is_new] = watched_.try_emplace(id);
@@ -187,7 +188,7 @@ bool Keeper::watch(Watched fresh) {
     if (!is_new && known.state.since_us >= fresh.state.since_us) fresh.state = known.state;
     known = std::move(fresh);
     if (changed) send(prober_of(id), engine::Upsert{known.config});
-    return changed && (!wishes_.reload_all || known.state.last_checked_us == 0);
+    return changed && (!is_new || !wishes_.reload_all || known.state.last_checked_us == 0);
 }
 
 void Keeper::forget(std::int64_t endpoint_id) {

@@ -63,6 +63,7 @@ class Keeper {
     void write_batches();
     bool batch_is_due() const;
     void write_failed(std::size_t length, int sqlstate);
+    void drop_first();
     void throttle_probers();
 
     ProberLink& prober_of(std::int64_t endpoint_id);

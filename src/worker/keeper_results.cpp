@@ -21,10 +21,12 @@ health::Outcome outcome_of(const engine::CheckResult& result) {
     }
 }
 
-// SQLSTATE classes 22 and 23: what is being written is at fault, and trying again will not help.
+// SQLSTATE classes 22 and 23, and P0 of a trigger that says no: what is being written is at fault, and trying again
+// will not help.
 bool is_refusal_of_data(int sqlstate) {
     const int category = ERRCODE_TO_CATEGORY(sqlstate);
-    return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
+    return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+           category == ERRCODE_PLPGSQL_ERROR;
 }
 
 }  // namespace
@@ -102,11 +104,24 @@ void Keeper::write_failed(std::size_t length, int sqlstate) {
     } else if (length > 1) {
         one_by_one_ = true;
     } else {
-        const long long endpoint = pending_.front().result.endpoint_id;
-        pg::call([&] { ereport(LOG, (errmsg("pulsimo dropped a result of endpoint %lld that cannot be stored", endpoint))); });
-        pending_.erase(pending_.begin());
-        slot_.keeper.skipped++;
+        drop_first();
     }
+}
+
+// The tables know nothing of what they refused, nor of the change of status that it may have caused. So we go on from
+// what they do know: an outage whose begin was refused is then told with the next result.
+void Keeper::drop_first() {
+    const std::int64_t endpoint_id = pending_.front().result.endpoint_id;
+    pg::call([&] {
+        ereport(LOG, (errmsg("pulsimo dropped a result of endpoint %lld that cannot be stored",
+                             static_cast<long long>(endpoint_id))));
+    });
+    pending_.erase(pending_.begin());
+    slot_.keeper.skipped++;
+    auto place = watched_.find(endpoint_id);
+    if (place == watched_.end()) return;
+    place->second.state = {};
+    wishes_.changed.push_back(endpoint_id);
 }
 
 // Probers pause while there is no room for what they would find out.

@@ -107,17 +107,32 @@ class Launcher {
   private:
     // Claims slots for the databases that nobody has looked at since the server started.
     void send_scouts() {
-        SharedLock lock;
-        int scouting = 0;
-        for (int i = 0; i < shared()->slot_count; i++) scouting += shared()->slots[i].scouted ? 1 : 0;
-        while (!unvisited_.empty() && scouting < kMaxScouts) {
-            DatabaseSlot* slot = claim_slot(unvisited_.back());
-            if (slot == nullptr) return;
-            unvisited_.pop_back();
-            if (slot->wanted) continue;
-            slot->wanted = slot->scouted = true;
-            scouting++;
+        bool no_room = false;
+        {
+            SharedLock lock;
+            int scouting = 0;
+            for (int i = 0; i < shared()->slot_count; i++) scouting += shared()->slots[i].scouted ? 1 : 0;
+            while (!unvisited_.empty() && scouting < kMaxScouts) {
+                DatabaseSlot* slot = claim_slot(unvisited_.back());
+                no_room = slot == nullptr && scouting == 0;
+                if (slot == nullptr) break;
+                unvisited_.pop_back();
+                if (slot->wanted) continue;
+                slot->wanted = slot->scouted = true;
+                scouting++;
+            }
         }
+        if (no_room) complain_about_room_once();
+    }
+
+    void complain_about_room_once() {
+        if (complained_about_room_) return;
+        complained_about_room_ = true;
+        pg::call([] {
+            ereport(LOG, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                          errmsg("pulsimo has no room to look at all databases"),
+                          errhint("Consider increasing pulsimo.max_databases.")));
+        });
     }
 
     void attend(int index, std::int64_t now) {
@@ -161,6 +176,7 @@ class Launcher {
             }
         }
         if (!suspended && OidIsValid(slot.database)) child.backoff.failed(now);
+        SetLatch(MyLatch);  // somebody who is still unvisited may have waited for this place
         ConditionVariableBroadcast(&slot.moved);
     }
 
@@ -188,6 +204,7 @@ class Launcher {
             SharedLock lock;
             slot.database = InvalidOid;
             slot.scouted = false;
+            SetLatch(MyLatch);
             return;
         }
         start_keeper(index, now);
@@ -252,6 +269,7 @@ class Launcher {
     engine::SystemClock clock_;
     uint32 wait_event_ = 0;
     bool complained_ = false;
+    bool complained_about_room_ = false;
 };
 
 void leave_shared_memory(int /*code*/, Datum /*unused*/) {

@@ -95,7 +95,7 @@ void before_statement(const Node* statement) {
 void after_statement(const Node* statement) {
     if (updates_us(statement)) note_state_changed();
     if (drops_extension(statement)) note_extension_dropped();
-    if (commits_prepared(statement)) note_all_changed();
+    if (commits_prepared(statement)) note_prepared_commit();
 }
 
 void process_utility(PlannedStmt* planned, const char* query, bool read_only_tree, ProcessUtilityContext context,

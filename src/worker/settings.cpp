@@ -47,10 +47,14 @@ bool check_networks(char** value, void** /*extra*/, GucSource /*source*/) {
     return false;
 }
 
-void define_sizes() {
+// It sizes shared memory, so a session that loads the library by itself cannot have it: that would be fatal.
+void define_max_databases() {
     DefineCustomIntVariable("pulsimo.max_databases", "Databases of this cluster that can be monitored.",
                             "Sizes a small area of shared memory.", &max_databases, 16, 1, 1000, PGC_POSTMASTER, 0,
                             nullptr, nullptr, nullptr);
+}
+
+void define_sizes() {
     DefineCustomIntVariable("pulsimo.probers", "Prober processes of each monitored database.",
                             "Each takes one of max_worker_processes.", &probers, 1, 1, kMaxProbers, PGC_SIGHUP, 0,
                             nullptr, nullptr, nullptr);
@@ -97,6 +101,7 @@ void define_networks() {
 }  // namespace
 
 void define() {
+    if (process_shared_preload_libraries_in_progress) define_max_databases();
     define_sizes();
     define_times();
     define_networks();

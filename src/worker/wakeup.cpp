@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "commands/extension.h"
 }
 
 namespace pulsimo::worker {
@@ -116,6 +117,12 @@ void note_all_changed() {
 
 void note_state_changed() {
     if (ready_to_note()) notes.state_changed = true;
+}
+
+void note_prepared_commit() {
+    if (!OidIsValid(get_extension_oid("pulsimo", true))) return;
+    note_all_changed();
+    note_state_changed();
 }
 
 void note_extension_dropped() {

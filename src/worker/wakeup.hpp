@@ -2,7 +2,7 @@
 //
 // SQL functions and triggers only note what happened; a transaction callback hands it over once the transaction is
 // visible to others. A rollback tells nobody. A prepared transaction is told of by COMMIT PREPARED, which cannot know
-// what it contains and so makes the keeper read everything again.
+// what it contains and so makes the keeper look at the state and read everything again.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@ void note_changed_endpoint(std::int64_t endpoint_id);  // read this endpoint aga
 void note_all_changed();                               // read all endpoints again
 void note_state_changed();                             // start(), stop(): a keeper shall look, one shall start if there is none
 
+void note_prepared_commit();                           // anything may have changed, if we are installed here
 void note_extension_dropped();                         // a keeper, if there is one, shall look whether it was ours
 
 // This session needs the database to itself until its transaction ends (DROP DATABASE and the like): stops the
