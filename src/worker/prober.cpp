@@ -64,7 +64,7 @@ class Prober {
             engine_.run();
             channel_.flush();
             publish();
-            if (!more_commands_) wait();
+            if (!more_commands_ && !channel_.broken()) wait();
         }
     }
 

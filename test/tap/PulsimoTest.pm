@@ -20,10 +20,11 @@ use Time::HiRes qw(time usleep);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use PulsimoTest::Session;
 use PulsimoTest::Target;
 
-our @EXPORT = qw(new_pulsimo_node watch_log create_extension start_target add_endpoint wait_for_sql wait_for_log_line
-  worker_pid allow_signal);
+our @EXPORT = qw(new_pulsimo_node watch_log create_extension start_target start_session add_endpoint wait_for_sql
+  wait_for_checks wait_for_log_line worker_pid allow_signal change_settings psql_says);
 
 my $CRASH = qr/terminated by signal|PANIC:|TRAP: |ERROR: (?:Address|Leak)Sanitizer|runtime error: /;
 
@@ -64,6 +65,12 @@ sub start_target {
     return PulsimoTest::Target->start(@arguments);
 }
 
+# A connection that stays open, see PulsimoTest::Session.
+sub start_session {
+    my ($node, $database) = @_;
+    return PulsimoTest::Session->start($node, $database);
+}
+
 # Calls pulsimo.add_endpoint(url, name => value, ...) and returns the id.
 sub add_endpoint {
     my ($node, $url, %arguments) = @_;
@@ -92,6 +99,35 @@ sub wait_for_sql {
     }
     diag("waited in vain for \"$expected\" from: $sql\nlast answer: \"$answer\"" . ($error ? "\nlast error: $error" : ''));
     die "the condition has not come true: $sql";
+}
+
+# Waits until an endpoint has been checked $count more times. With an endpoint that has nothing to do with what is
+# tested, this is also how a test lets time pass.
+sub wait_for_checks {
+    my ($node, $database, $id, $count) = @_;
+    my $checks = "SELECT count(*) FROM pulsimo.health_checks WHERE endpoint_id = $id";
+    my $before = $node->safe_psql($database, $checks);
+    wait_for_sql($node, $database, "SELECT ($checks) >= $before + $count", 't');
+    return;
+}
+
+# ALTER SYSTEM SET for each setting, RESET for those that are undef, and a reload.
+sub change_settings {
+    my ($node, %settings) = @_;
+    for my $name (sort keys %settings) {
+        my $value = $settings{$name};
+        $node->safe_psql('postgres', 'ALTER SYSTEM ' . (defined $value ? "SET $name = " . quote($value) : "RESET $name"));
+    }
+    $node->reload;
+    return;
+}
+
+# What psql writes to stderr, with SQLSTATEs, for statements run one after the other in one session.
+sub psql_says {
+    my ($node, $database, @statements) = @_;
+    my (undef, undef, $stderr) =
+      $node->psql($database, join(";\n", @statements), on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+    return $stderr;
 }
 
 # Waits for a line in the log of the node, from byte $offset on.
