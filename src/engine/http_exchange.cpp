@@ -58,6 +58,8 @@ void HttpExchange::begin(Request request) {
     tried_.reset();
     blocked_.reset();
     own_errno_ = 0;
+    handshake_at_us_ = 0;
+    began_us_ = clock_.monotonic_us();
     if (handle_ == nullptr) handle_ = pool_.take();
     handle_->reset();
     CURL* easy = handle_->get();
@@ -196,6 +198,7 @@ curl_socket_t HttpExchange::open_socket(void* self, curlsocktype, curl_sockaddr*
 
 CURLcode HttpExchange::tls_begins(CURL*, void* context, void* self) noexcept {
     auto& exchange = *static_cast<HttpExchange*>(self);
+    exchange.handshake_at_us_ = exchange.clock_.monotonic_us();
     try {
         exchange.tls_.attach(static_cast<SSL_CTX*>(context), exchange.tls_name(), exchange.plan_.options.insecure,
                              exchange.clock_.wall_us() / 1'000'000);
@@ -233,7 +236,9 @@ bool HttpExchange::spoke_http2() const {
 
 Phases HttpExchange::phases(bool complete) const {
     CURL* easy = handle_->get();
-    const auto connect = info<curl_off_t>(easy, CURLINFO_CONNECT_TIME_T);
+    // libcurl tells when it was connected only once the handshake has succeeded.
+    const curl_off_t connect = handshake_began() ? std::max<curl_off_t>(handshake_at_us_ - began_us_, 1)
+                                                 : info<curl_off_t>(easy, CURLINFO_CONNECT_TIME_T);
     const auto tls = info<curl_off_t>(easy, CURLINFO_APPCONNECT_TIME_T);
     const auto first_byte = info<curl_off_t>(easy, CURLINFO_STARTTRANSFER_TIME_T);
     Phases phases;

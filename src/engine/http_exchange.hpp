@@ -56,6 +56,7 @@ class HttpExchange final : private Transfer {
     std::string peer() const;
     bool opened_connection() const noexcept { return tried_.has_value(); }  // else: one of before was used
     const std::optional<SocketAddress>& blocked() const noexcept { return blocked_; }
+    bool handshake_began() const noexcept { return handshake_at_us_ != 0; }
     int own_errno() const noexcept { return own_errno_; }  // when we could not get or watch a socket
     int errno_of_peer() const;
     std::string error_text(CURLcode code) const { return handle_->error_text(code); }
@@ -95,6 +96,8 @@ class HttpExchange final : private Transfer {
     TlsInspection tls_;
     std::optional<SocketAddress> tried_;
     std::optional<SocketAddress> blocked_;
+    std::int64_t began_us_ = 0;
+    std::int64_t handshake_at_us_ = 0;  // when the TLS handshake began; 0: not yet
     int own_errno_ = 0;
 };
 

@@ -1,0 +1,55 @@
+// Random but repeatable sequences of checks: rows of the same outcome, own troubles in between, gaps, and a wall clock
+// that is set back now and then.
+#pragma once
+
+#include <cstdint>
+#include <random>
+
+#include "health/health.hpp"
+
+namespace pulsimo::health {
+
+class RandomChecks {
+  public:
+    explicit RandomChecks(unsigned seed) : random_(seed), policy_(random_policy()) {}
+
+    const Policy& policy() const { return policy_; }
+
+    Observation next() {
+        if (below(row_) == 0) outcome_ = random_outcome();
+        Observation observation{advance_clock(), outcome_, below(policy_.degraded_after_us * 2 + 2), 0};
+        if (below(trouble_) == 0) observation.outcome = Outcome::own_trouble;
+        if (below(8) == 0) observation.stall_us = below(policy_.stall_limit_us * 2);
+        return observation;
+    }
+
+    int below(std::int64_t limit) { return static_cast<int>(random_() % static_cast<std::uint64_t>(limit)); }
+
+  private:
+    Policy random_policy() {
+        Policy policy;
+        policy.failure_threshold = 1 + below(below(2) == 0 ? 3 : 10);
+        policy.success_threshold = 1 + below(below(2) == 0 ? 3 : 10);
+        policy.retry_interval_us = below(2) == 0 ? 10'000'000 : policy.interval_us;
+        policy.degraded_after_us = below(3) == 0 ? 0 : 1000;
+        return policy;
+    }
+
+    Outcome random_outcome() { return static_cast<Outcome>(below(4)); }
+
+    std::int64_t advance_clock() {
+        const int luck = below(60);
+        if (luck == 0) return now_us_ += policy_.interval_us * (2 + below(4));
+        if (luck == 1) return now_us_ -= policy_.interval_us * below(5);
+        return now_us_ += below(4) == 0 ? policy_.retry_interval_us : policy_.interval_us;
+    }
+
+    std::mt19937_64 random_;
+    Policy policy_;
+    int row_ = 1 + below(12);      // how long a row of one outcome lasts, on average
+    int trouble_ = 1 + below(12);  // one in so many checks is our own trouble
+    Outcome outcome_ = Outcome::pass;
+    std::int64_t now_us_ = 1'700'000'000'000'000;
+};
+
+}  // namespace pulsimo::health
