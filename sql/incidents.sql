@@ -18,7 +18,8 @@ CREATE FUNCTION record(VARIADIC changes jsonb[]) RETURNS void LANGUAGE sql AS $$
     SELECT pulsimo.record_changes(to_jsonb(changes));
 $$;
 CREATE VIEW seen_changes AS
-    SELECT endpoint_id, to_char(changed_at AT TIME ZONE 'UTC', 'HH24:MI') AS at, previous_status, status, error_class, detail
+    SELECT endpoint_id, to_char(changed_at AT TIME ZONE 'UTC', 'HH24:MI') AS at, previous_status, status, error_class,
+           detail
     FROM pulsimo.state_changes ORDER BY endpoint_id, changed_at, id;
 CREATE VIEW seen_incidents AS
     SELECT endpoint_id, title, status, severity, to_char(started_at AT TIME ZONE 'UTC', 'HH24:MI') AS started,
@@ -108,7 +109,8 @@ INSERT INTO pulsimo.incidents (endpoint_id, title, severity, status, started_at)
     (NULL, 'high, new', 'high', 'open', now() - interval '1 h'), (NULL, 'critical', 'critical', 'investigating', now());
 INSERT INTO pulsimo.incidents (endpoint_id, title, status, started_at, resolved_at)
     VALUES (1, 'over', 'resolved', now(), now());
-SELECT severity, status, title, endpoint, project, date_trunc('hour', duration) AS duration FROM pulsimo.active_incidents;
+SELECT severity, status, title, endpoint, project, date_trunc('hour', duration) AS duration
+FROM pulsimo.active_incidents;
 -- An incident is resolved when it has an end, and ends after it begins.
 \set VERBOSITY terse
 UPDATE pulsimo.incidents SET status = 'resolved' WHERE title = 'low';
@@ -117,7 +119,8 @@ UPDATE pulsimo.incidents SET status = 'resolved', resolved_at = started_at - int
 
 -- Certificates: the last one counts, endpoints that are gone do not.
 SELECT pulsimo.record_certificates('[{"endpoint_id": 1, "issuer": "CN=old", "expires_s": 1767225600},
-    {"endpoint_id": 99, "issuer": "CN=nobody", "expires_s": 0}, {"endpoint_id": 1, "issuer": "CN=new", "expires_s": 1769904000}]');
+    {"endpoint_id": 99, "issuer": "CN=nobody", "expires_s": 0},
+    {"endpoint_id": 1, "issuer": "CN=new", "expires_s": 1769904000}]');
 SELECT pulsimo.record_certificates('[{"endpoint_id": 2, "issuer": "", "expires_s": 4102444800}]');
 SELECT endpoint_id, issuer, expires_at AT TIME ZONE 'UTC' AS expires_at FROM pulsimo.certificates ORDER BY endpoint_id;
 

@@ -17,9 +17,11 @@ INSERT INTO pulsimo.incidents (endpoint_id, title, status, started_at, created_a
     SELECT 1 + n % 5000, 'incident ' || n, 'resolved', timestamptz '2026-01-01' + n * interval '1 min',
            timestamptz '2026-01-01' + n * interval '1 min', timestamptz '2026-01-02' + n * interval '1 min'
     FROM generate_series(1, 10000) n;
-INSERT INTO pulsimo.incidents (endpoint_id, title, started_at) SELECT n, 'open ' || n, '2026-01-03' FROM generate_series(1, 5) n;
+INSERT INTO pulsimo.incidents (endpoint_id, title, started_at)
+    SELECT n, 'open ' || n, '2026-01-03' FROM generate_series(1, 5) n;
 INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status)
-    SELECT 1 + n % 5000, timestamptz '2026-01-01' + n * interval '1 min', 'up', 'unknown' FROM generate_series(1, 20000) n;
+    SELECT 1 + n % 5000, timestamptz '2026-01-01' + n * interval '1 min', 'up', 'unknown'
+    FROM generate_series(1, 20000) n;
 ANALYZE pulsimo.endpoints, pulsimo.health_checks, pulsimo.incidents, pulsimo.state_changes;
 
 -- The plan of a statement, without what differs between runs; and whether it reads through the index named.
@@ -52,7 +54,8 @@ SELECT reads_through('incidents_one_open_per_endpoint',
                      'SELECT * FROM pulsimo.incidents WHERE endpoint_id = 7 AND status <> ''resolved''');
 -- The current status.
 SELECT reads_through('state_changes_endpoint_id_changed_at_idx',
-                     'SELECT * FROM pulsimo.state_changes WHERE endpoint_id = 7 ORDER BY changed_at DESC, id DESC LIMIT 1');
+                     'SELECT * FROM pulsimo.state_changes WHERE endpoint_id = 7
+                      ORDER BY changed_at DESC, id DESC LIMIT 1');
 -- A view over one endpoint touches no table as a whole.
 SELECT line FROM plan('SELECT status, since, last_check, next_check FROM pulsimo.endpoint_status WHERE id = 7') AS line
 WHERE line ~ 'Seq Scan' AND line !~ 'on (state|projects)';

@@ -31,7 +31,8 @@ SELECT DISTINCT unnest(extcondition) AS condition FROM pg_extension WHERE extnam
 -- Objects without a comment, and columns of tables and views without one: none.
 SELECT pg_describe_object(m.classid, m.objid, 0) AS without_comment FROM members m
 WHERE coalesce(obj_description(m.objid, m.classid::regclass::name), '') = ''
-    AND NOT EXISTS (SELECT FROM pg_class c WHERE m.classid = 'pg_class'::regclass AND c.oid = m.objid AND c.relkind = 'S');
+    AND NOT EXISTS (
+        SELECT FROM pg_class c WHERE m.classid = 'pg_class'::regclass AND c.oid = m.objid AND c.relkind = 'S');
 SELECT a.attrelid::regclass || '.' || a.attname AS column_without_comment
 FROM members m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid AND c.relkind IN ('r', 'p', 'v')
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -39,12 +40,15 @@ WHERE col_description(a.attrelid, a.attnum) IS NULL
     AND obj_description(c.oid, 'pg_class') NOT LIKE 'Internal:%';
 
 -- Functions that are called by people tell how.
-SELECT p.oid::regprocedure AS without_example FROM members m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
-WHERE obj_description(p.oid, 'pg_proc') !~ '^(Internal:|Trigger of )' AND obj_description(p.oid, 'pg_proc') !~ 'Example: ';
+SELECT p.oid::regprocedure AS without_example
+FROM members m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+WHERE obj_description(p.oid, 'pg_proc') !~ '^(Internal:|Trigger of )'
+    AND obj_description(p.oid, 'pg_proc') !~ 'Example: ';
 
 -- Rights of PUBLIC: none, neither on relations nor on functions nor on the schema.
 SELECT c.relname FROM members m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid,
-    LATERAL aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner))) a
+    LATERAL aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char",
+                                                     c.relowner))) a
 WHERE a.grantee = 0;
 SELECT p.oid::regprocedure FROM members m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid,
     LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a

@@ -20,7 +20,8 @@ WHERE i.inhparent = 'pulsimo.health_checks'::regclass ORDER BY c.relname;
 -- The columns, the constraints and the index of a partition; the parent has no index.
 SELECT attname, format_type(atttypid, atttypmod) AS type, attnotnull FROM pg_attribute
 WHERE attrelid = 'pulsimo.health_checks_p20260131'::regclass AND attnum > 0 ORDER BY attnum;
-SELECT conname FROM pg_constraint WHERE conrelid = 'pulsimo.health_checks_p20260131'::regclass AND contype = 'c' ORDER BY conname;
+SELECT conname FROM pg_constraint
+WHERE conrelid = 'pulsimo.health_checks_p20260131'::regclass AND contype = 'c' ORDER BY conname;
 SELECT indexdef FROM pg_indexes WHERE tablename = 'health_checks_p20260131';
 SELECT count(*) FROM pg_index WHERE indrelid = 'pulsimo.health_checks'::regclass;
 -- No partition is a member of the extension: it would be missing from dumps.
@@ -72,10 +73,12 @@ DROP ROLE pulsimo_test_owner;
 
 -- Retention drops whole days, and nothing else.
 CREATE TABLE pulsimo.health_checks_pxxxxxxxx (LIKE pulsimo.health_checks INCLUDING CONSTRAINTS);
-ALTER TABLE pulsimo.health_checks ATTACH PARTITION pulsimo.health_checks_pxxxxxxxx FOR VALUES FROM (MINVALUE) TO ('2000-01-01');
+ALTER TABLE pulsimo.health_checks
+    ATTACH PARTITION pulsimo.health_checks_pxxxxxxxx FOR VALUES FROM (MINVALUE) TO ('2000-01-01');
 SELECT pulsimo.drop_partitions_before('2026-02-01');
 SELECT pulsimo.drop_partitions_before('2026-02-01') AS again;
-SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'pulsimo.health_checks'::regclass ORDER BY inhrelid::regclass::text;
+SELECT inhrelid::regclass FROM pg_inherits
+WHERE inhparent = 'pulsimo.health_checks'::regclass ORDER BY inhrelid::regclass::text;
 SELECT count(*) FROM pulsimo.health_checks;
 SELECT pulsimo.drop_partitions_before(NULL);
 SELECT pulsimo.drop_partitions_before('-infinity');
@@ -85,6 +88,7 @@ SELECT pulsimo.drop_partitions_before((now() AT TIME ZONE 'UTC')::date + 1);
 BEGIN;
 SELECT pulsimo.start();
 SELECT count(*) FROM pg_inherits WHERE inhparent = 'pulsimo.health_checks'::regclass AND inhrelid::regclass::text IN (
-    SELECT 'pulsimo.health_checks_p' || to_char((now() AT TIME ZONE 'UTC')::date + n, 'YYYYMMDD') FROM generate_series(0, 3) n);
+    SELECT 'pulsimo.health_checks_p' || to_char((now() AT TIME ZONE 'UTC')::date + n, 'YYYYMMDD')
+    FROM generate_series(0, 3) n);
 ROLLBACK;
 DROP EXTENSION pulsimo;

@@ -7,8 +7,8 @@ BEGIN;
 SELECT pulsimo.start(), pulsimo.stop();
 SELECT pulsimo.ensure_partitions((now() AT TIME ZONE 'UTC')::date - 1, (now() AT TIME ZONE 'UTC')::date) > 0 AS made;
 COMMIT;
-SELECT count(pulsimo.add_endpoint('http://127.0.0.1:9/' || n, n, check_interval => '1 min', timeout => '10 s',
-                                  options => '{"retry_interval": "20 s"}'))
+SELECT count(pulsimo.add_endpoint('http://127.0.0.1:9/', n, check_interval => '1 min', timeout => '10 s',
+                                  options => '{"retry_interval": "50 s"}'))
 FROM unnest('{fine,slow,broken,failing,new,paused,forgotten,troubled,born paused}'::text[]) AS n;
 
 BEGIN;
@@ -16,7 +16,8 @@ SELECT pulsimo.start();
 UPDATE pulsimo.endpoints SET created_at = now() - interval '1 day';
 -- What the keeper would have recorded: a status two hours ago, and a last check some seconds ago.
 CREATE FUNCTION recorded(endpoint text, status pulsimo.status, seconds_ago integer, verdict pulsimo.status,
-                         error pulsimo.error_class DEFAULT NULL, words text DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
+                         error pulsimo.error_class DEFAULT NULL, words text DEFAULT NULL)
+RETURNS void LANGUAGE sql AS $$
     INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status)
         SELECT id, now() - interval '2 hours', status, 'unknown' FROM pulsimo.endpoints
         WHERE name = endpoint AND status IS NOT NULL;
@@ -27,7 +28,8 @@ $$;
 SELECT recorded('fine', 'up', 30, 'up'), recorded('slow', 'degraded', 30, 'degraded'),
        recorded('broken', 'down', 30, 'down', 'refused', 'connection refused by 127.0.0.1:9'),
        recorded('failing', 'up', 1, 'down', 'timeout'), recorded('paused', 'up', 30, 'up'),
-       recorded('forgotten', 'up', 1000, 'up'), recorded('troubled', 'unknown', 30, 'unknown', 'internal', 'queue full');
+       recorded('forgotten', 'up', 1000, 'up'),
+       recorded('troubled', 'unknown', 30, 'unknown', 'internal', 'queue full');
 UPDATE pulsimo.endpoints SET paused = true WHERE name = 'paused';
 INSERT INTO pulsimo.endpoints (project_id, name, url, paused, created_at)
     SELECT project_id, 'born paused', url, true, now() - interval '1 day' FROM pulsimo.endpoints WHERE name = 'new';
@@ -38,20 +40,27 @@ SELECT name, project, status, date_trunc('second', now() - since) AS since_ago, 
        last_response, last_error, uptime_24h, next_check IS NOT NULL AS planned
 FROM pulsimo.endpoint_status ORDER BY id;
 -- The limit: two intervals and the timeout, 130 seconds here.
-SELECT recorded('new', 'up', 125, 'up');
+SELECT recorded('new', 'up', 100, 'up');
 SELECT status FROM pulsimo.endpoint_status WHERE name = 'new';
 UPDATE pulsimo.health_checks SET checked_at = now() - interval '131 s'
 WHERE endpoint_id = (SELECT id FROM pulsimo.endpoints WHERE name = 'new');
 SELECT status FROM pulsimo.endpoint_status WHERE name = 'new';
 
--- The schedule: failing below the threshold comes back early, 20 seconds after its last check of 250 ms ended.
-SELECT name, check_interval, retrying, next_check > now() AND next_check <= clock_timestamp() + check_interval AS within_an_interval
+-- The schedule: every endpoint within its interval from now.
+SELECT name, check_interval,
+       next_check > now() AND next_check <= clock_timestamp() + check_interval AS within_an_interval
 FROM pulsimo.schedule ORDER BY id;
+-- Failing below the threshold, it comes back 50 seconds after its last check of 250 ms ended, or with its regular slot
+-- if that comes first.
 UPDATE pulsimo.endpoints SET check_interval = '1 day' WHERE name = 'failing';
-SELECT next_check - last_check AS after, retrying FROM pulsimo.schedule WHERE name = 'failing';
-SELECT next_check = least(next_check, (SELECT min(next_check) FROM pulsimo.schedule)) AS nearest_first FROM pulsimo.schedule LIMIT 1;
+SELECT next_check <= last_check + interval '50.25 s' AS soon,
+       retrying = (next_check = last_check + interval '50.25 s') AS told
+FROM pulsimo.schedule WHERE name = 'failing';
+SELECT retrying FROM pulsimo.schedule WHERE name = 'broken';
+SELECT count(*) FILTER (WHERE next_check < before) AS out_of_order
+FROM (SELECT next_check, lag(next_check) OVER () AS before FROM pulsimo.schedule) s;
 -- A retry that is overdue is not promised again.
-UPDATE pulsimo.health_checks SET checked_at = now() - interval '40 s'
+UPDATE pulsimo.health_checks SET checked_at = now() - interval '100 s'
 WHERE endpoint_id = (SELECT id FROM pulsimo.endpoints WHERE name = 'failing');
 SELECT retrying FROM pulsimo.schedule WHERE name = 'failing';
 

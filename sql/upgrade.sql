@@ -38,7 +38,8 @@ FROM pg_extension WHERE extname = 'pulsimo';
 SELECT d.extension_version = e.extversion AS data_follow FROM pulsimo.dump_info d, pg_extension e
 WHERE e.extname = 'pulsimo';
 SELECT u.email, u.name FROM pulsimo.users u;
-SELECT p.id, p.name, o.name AS organization FROM pulsimo.projects p JOIN pulsimo.organizations o ON o.id = p.organization_id
+SELECT p.id, p.name, o.name AS organization
+FROM pulsimo.projects p JOIN pulsimo.organizations o ON o.id = p.organization_id
 ORDER BY p.id;
 SELECT id, name, url, project_id FROM pulsimo.endpoints ORDER BY id;
 SELECT id, title, status FROM pulsimo.incidents;

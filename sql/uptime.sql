@@ -18,8 +18,9 @@ CREATE FUNCTION minute(m numeric) RETURNS timestamptz LANGUAGE sql AS $$
 $$;
 INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status)
 SELECT 1, minute(m), s::pulsimo.status, 'unknown'
-FROM (VALUES (10, 'up'), (20, 'degraded'), (25, 'down'), (30, 'up'), (40, 'paused'), (45, 'unknown'), (50, 'up')) AS v (m, s);
-SELECT pulsimo.ensure_partitions((now() AT TIME ZONE 'UTC')::date - 3, (now() AT TIME ZONE 'UTC')::date + 1) > 0 AS made;
+FROM (VALUES (10, 'up'), (20, 'degraded'), (25, 'down'), (30, 'up'), (40, 'paused'), (45, 'unknown'), (50, 'up'))
+    AS v (m, s);
+SELECT pulsimo.ensure_partitions((now() AT TIME ZONE 'UTC')::date - 3, (now() AT TIME ZONE 'UTC')::date) > 0 AS made;
 INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us) VALUES (1, now(), 'up', 1000);
 
 SELECT * FROM pulsimo.time_in_status(1, minute(0), minute(60));
@@ -27,7 +28,8 @@ SELECT * FROM pulsimo.time_in_status(1, minute(0), minute(60));
 SELECT pulsimo.uptime(1, minute(0), minute(60)), trunc(100 * 35 / 40.0, 4) AS by_hand;
 -- Windows that cut a period: 22 to 27 is 3 degraded and 2 down; 26 to 29 is down; 41 to 49 says nothing.
 SELECT w.from_minute, w.to_minute, pulsimo.uptime(1, minute(w.from_minute), minute(w.to_minute))
-FROM (VALUES (22, 27), (26, 29), (41, 49), (30, 40), (25, 25), (10, 10), (0, 10), (0, 11)) AS w (from_minute, to_minute);
+FROM (VALUES (22, 27), (26, 29), (41, 49), (30, 40), (25, 25), (10, 10), (0, 10), (0, 11))
+    AS w (from_minute, to_minute);
 -- On the very moment of a change the new status counts.
 SELECT status FROM pulsimo.time_in_status(1, minute(25), minute(25) + interval '1 us') WHERE duration > '0';
 SELECT status FROM pulsimo.time_in_status(1, minute(25) - interval '1 us', minute(25)) WHERE duration > '0';
@@ -68,7 +70,8 @@ COMMIT;
 
 -- The parts make the whole, to the microsecond, whatever the changes and the window: 300 random cases, of which every
 -- third has several changes at the same moment.
-INSERT INTO pulsimo.endpoints (project_id, name, url) SELECT 1, 'random ' || n, 'http://127.0.0.1:9/' FROM generate_series(1, 20) n;
+INSERT INTO pulsimo.endpoints (project_id, name, url)
+    SELECT 1, 'random ' || n, 'http://127.0.0.1:9/' FROM generate_series(1, 20) n;
 SELECT setseed(0.42);
 INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status)
 SELECT e.id, CASE WHEN e.id % 3 = 0 THEN date_trunc('hour', r.at) ELSE r.at END,
@@ -79,7 +82,8 @@ WHERE e.name LIKE 'random %';
 INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us)
 SELECT id, now() - (id % 4) * interval '10 h', 'up', 1 FROM pulsimo.endpoints WHERE name LIKE 'random %' AND id % 5 > 0;
 SELECT count(*) AS windows, count(*) FILTER (WHERE w.total <> w.to_time - w.from_time) AS wrong,
-       count(*) FILTER (WHERE w.negative) AS negative, count(*) FILTER (WHERE w.uptime NOT BETWEEN 0 AND 100) AS impossible,
+       count(*) FILTER (WHERE w.negative) AS negative,
+       count(*) FILTER (WHERE w.uptime NOT BETWEEN 0 AND 100) AS impossible,
        count(*) FILTER (WHERE w.uptime > 0 AND w.uptime < 100) > 50 AS with_something_to_sum
 FROM (
     SELECT b.from_time, b.to_time, t.total, t.negative, pulsimo.uptime(b.id, b.from_time, b.to_time) AS uptime

@@ -6,7 +6,10 @@ CREATE OR REPLACE FUNCTION pulsimo.open_incidents(
     endpoint_ids bigint[], started timestamptz[], statuses pulsimo.status[], errors pulsimo.error_class[],
     details text[]
 ) RETURNS bigint[]
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    messages bigint[];
+BEGIN
     WITH opened AS (
         INSERT INTO pulsimo.incidents AS i (endpoint_id, title, error_class, detail, started_at)
         SELECT c.endpoint_id,
@@ -21,7 +24,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     ), events AS (
         INSERT INTO pulsimo.incident_events (incident_id, event, detail)
         SELECT (o.incident).id, 'created', (o.incident).detail FROM opened o
-    ), messages AS (
+    ), sent AS (
         INSERT INTO pulsimo.outbox (topic, incident_id, payload)
         SELECT 'incident_opened', (o.incident).id, pulsimo.incident_message(o.incident, e.name, e.url, c.status)
         FROM opened o
@@ -29,8 +32,9 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
             JOIN pulsimo.endpoints e ON e.id = c.endpoint_id
         RETURNING id
     )
-    SELECT coalesce(array_agg(m.id ORDER BY m.id), '{}') FROM messages m;
-$$;
+    SELECT coalesce(array_agg(s.id ORDER BY s.id), '{}') INTO messages FROM sent s;
+    RETURN messages;
+END $$;
 REVOKE ALL ON FUNCTION pulsimo.open_incidents(bigint[], timestamptz[], pulsimo.status[], pulsimo.error_class[], text[])
     FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.open_incidents(bigint[], timestamptz[], pulsimo.status[], pulsimo.error_class[], text[]) IS
@@ -39,7 +43,10 @@ COMMENT ON FUNCTION pulsimo.open_incidents(bigint[], timestamptz[], pulsimo.stat
 CREATE OR REPLACE FUNCTION pulsimo.resolve_incidents(
     endpoint_ids bigint[], ended timestamptz[], statuses pulsimo.status[], details text[]
 ) RETURNS bigint[]
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    messages bigint[];
+BEGIN
     WITH resolved AS (
         UPDATE pulsimo.incidents i
         SET status = 'resolved', resolved_at = greatest(c.ended_at, i.started_at)
@@ -51,7 +58,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         SELECT (r.incident).id, 'resolved', c.detail
         FROM resolved r JOIN unnest(endpoint_ids, details) AS c (endpoint_id, detail)
             ON c.endpoint_id = (r.incident).endpoint_id
-    ), messages AS (
+    ), sent AS (
         INSERT INTO pulsimo.outbox (topic, incident_id, payload)
         SELECT 'incident_resolved', (r.incident).id, pulsimo.incident_message(r.incident, e.name, e.url, c.status)
         FROM resolved r
@@ -59,50 +66,54 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
             JOIN pulsimo.endpoints e ON e.id = c.endpoint_id
         RETURNING id
     )
-    SELECT coalesce(array_agg(m.id ORDER BY m.id), '{}') FROM messages m;
-$$;
+    SELECT coalesce(array_agg(s.id ORDER BY s.id), '{}') INTO messages FROM sent s;
+    RETURN messages;
+END $$;
 REVOKE ALL ON FUNCTION pulsimo.resolve_incidents(bigint[], timestamptz[], pulsimo.status[], text[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.resolve_incidents(bigint[], timestamptz[], pulsimo.status[], text[]) IS
 'Internal: resolves the open incidents of endpoints, never before they started, with timeline and message. Returns the ids of the outbox rows.';
 
--- The changes as rows, without those of endpoints that are gone or paused. `turn` numbers the incident actions of one
--- endpoint: after an outage of the database a batch can open, resolve and open again.
-CREATE OR REPLACE FUNCTION pulsimo.parse_changes(changes jsonb)
+-- The changes of these endpoints as rows. `turn` numbers the incident actions of one endpoint: after an outage of the
+-- database a batch can open, resolve and open again.
+CREATE OR REPLACE FUNCTION pulsimo.parse_changes(changes jsonb, endpoint_ids bigint[])
 RETURNS TABLE (place bigint, endpoint_id bigint, at timestamptz, status pulsimo.status, error pulsimo.error_class,
                detail text, incident text, turn bigint)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
     SELECT c.place, e.id, timestamptz 'epoch' + (c.change ->> 'at')::bigint * interval '1 microsecond',
            (c.change ->> 'status')::pulsimo.status, (c.change ->> 'error')::pulsimo.error_class, c.change ->> 'detail',
            c.change ->> 'incident',
            count(c.change ->> 'incident') OVER (PARTITION BY e.id ORDER BY c.place)
     FROM jsonb_array_elements(changes) WITH ORDINALITY AS c (change, place)
-        JOIN pulsimo.endpoints e ON e.id = (c.change ->> 'endpoint_id')::bigint AND NOT e.paused;
-$$;
-REVOKE ALL ON FUNCTION pulsimo.parse_changes(jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.parse_changes(jsonb) IS
-'Internal: the argument of record_changes() as rows.';
+        JOIN unnest(endpoint_ids) AS e (id) ON e.id = (c.change ->> 'endpoint_id')::bigint;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.parse_changes(jsonb, bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.parse_changes(jsonb, bigint[]) IS
+'Internal: the argument of record_changes() as rows, without other endpoints than these.';
 
 -- A change is never dated before the one it follows, so that the newest row stays the current status even when the
 -- clock was set back, and one that changes nothing is left out: a repeated batch leaves no trace.
 CREATE OR REPLACE FUNCTION pulsimo.record_changes(changes jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    -- Gone and paused endpoints are left out. The others stay until we commit; locked in one order by everybody.
+    watched constant bigint[] := ARRAY(
+        SELECT e.id FROM pulsimo.endpoints e
+        WHERE NOT e.paused AND e.id = ANY (ARRAY(
+            SELECT (c.change ->> 'endpoint_id')::bigint FROM jsonb_array_elements(changes) AS c (change)))
+        ORDER BY e.id
+        FOR KEY SHARE);
     turns bigint;
     messages bigint[] := '{}';
 BEGIN
-    -- An endpoint that is being removed is gone, or stays, until we commit; in one order for everybody.
-    PERFORM FROM pulsimo.endpoints e
-    WHERE e.id IN (SELECT (c.change ->> 'endpoint_id')::bigint FROM jsonb_array_elements(changes) AS c (change))
-    ORDER BY e.id
-    FOR KEY SHARE;
-
     INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status, error_class, detail)
     SELECT c.endpoint_id, c.changed_at, c.status, c.previous_status, c.error, c.detail
     FROM (
         SELECT p.*, coalesce(lag(p.status) OVER (PARTITION BY p.endpoint_id ORDER BY p.place), s.status, 'unknown')
                    AS previous_status,
                greatest(max(p.at) OVER (PARTITION BY p.endpoint_id ORDER BY p.place), s.changed_at) AS changed_at
-        FROM pulsimo.parse_changes(changes) p
+        FROM pulsimo.parse_changes(changes, watched) p
             LEFT JOIN LATERAL (
                 SELECT n.status, n.changed_at FROM pulsimo.state_changes n
                 WHERE n.endpoint_id = p.endpoint_id
@@ -112,16 +123,16 @@ BEGIN
     WHERE c.status <> c.previous_status
     ORDER BY c.place;
 
-    SELECT max(p.turn) INTO turns FROM pulsimo.parse_changes(changes) p;
+    SELECT max(p.turn) INTO turns FROM pulsimo.parse_changes(changes, watched) p;
     FOR current_turn IN 1 .. coalesce(turns, 0) LOOP
         messages := messages || (
             SELECT pulsimo.resolve_incidents(array_agg(p.endpoint_id), array_agg(p.at), array_agg(p.status),
                                              array_agg(p.detail))
-            FROM pulsimo.parse_changes(changes) p WHERE p.turn = current_turn AND p.incident = 'resolve');
+            FROM pulsimo.parse_changes(changes, watched) p WHERE p.turn = current_turn AND p.incident = 'resolve');
         messages := messages || (
             SELECT pulsimo.open_incidents(array_agg(p.endpoint_id), array_agg(p.at), array_agg(p.status),
                                           array_agg(p.error), array_agg(p.detail))
-            FROM pulsimo.parse_changes(changes) p WHERE p.turn = current_turn AND p.incident = 'open');
+            FROM pulsimo.parse_changes(changes, watched) p WHERE p.turn = current_turn AND p.incident = 'open');
     END LOOP;
     PERFORM pulsimo.notify_outbox(messages);
 END $$;

@@ -1,5 +1,9 @@
 -- What the tables and types of the migrations mean, and that nobody may use them uninvited. The tables are open to
 -- those who are granted rights on them: an INSERT, UPDATE or DELETE of endpoints is as good as the functions.
+--
+-- Like all files here, this one has only a current form. The newest script of the chain runs it, on fresh databases
+-- and on ones that have an older form: hence OR REPLACE everywhere. What cannot be replaced (another signature, another
+-- column of a view) is dropped in a migration first.
 
 REVOKE ALL ON pulsimo.organizations, pulsimo.users, pulsimo.memberships, pulsimo.projects, pulsimo.endpoints,
     pulsimo.health_checks, pulsimo.state_changes, pulsimo.certificates, pulsimo.incidents, pulsimo.incident_events,
