@@ -22,8 +22,9 @@ constexpr int kQueryTries = 2;
 // for the next timeout after each event instead would walk all open questions each time.
 constexpr std::int64_t kTickUs = 100'000;
 
-// SERVFAIL comes at once, so "meanwhile" reaches back a little.
-constexpr std::int64_t kServfailLookbackUs = 10'000'000;
+// A refusal comes at once, so "meanwhile" reaches back a little: less than three checks at the shortest interval, so that
+// a resolver of ours that has just died makes nobody down.
+constexpr std::int64_t kLookbackUs = 2'000'000;
 
 void check(int status, const char* what) {
     if (status != ARES_SUCCESS) throw std::runtime_error(std::string(what) + ": " + ares_strerror(status));
@@ -244,11 +245,11 @@ Resolution Resolver::conclude(Query& query) {
         case ARES_ENOTIMP:
         case ARES_EFORMERR:
         case ARES_EBADRESP:
-            return proved_alive_since(query.started_us - kServfailLookbackUs)
+        case ARES_ECONNREFUSED:  // also what older c-ares makes of SERVFAIL from every server
+            return proved_alive_since(query.started_us - kLookbackUs)
                        ? Resolution{Outcome::name_failed, {}, "name servers fail for " + query.name}
                        : Resolution{Outcome::own_trouble, {}, "our resolver fails for " + query.name};
         case ARES_ETIMEOUT:
-        case ARES_ECONNREFUSED:
             return proved_alive_since(query.started_us)
                        ? Resolution{Outcome::name_failed, {}, "name servers do not answer for " + query.name}
                        : Resolution{Outcome::own_trouble, {}, "our resolver does not answer (asked for " + query.name + ")"};

@@ -175,7 +175,7 @@ TEST_F(SchedulerTest, HoldsTheLimitsFirstComeFirstServed) {
 
 TEST_F(SchedulerTest, SkipsASlotThatALimitHeldBackForTooLong) {
     scheduler.configure({.max_running = 1, .max_running_per_host = 1, .late_limit_us = kSecond});
-    scheduler.upsert(1, kMinute, "host", now);
+    scheduler.upsert(1, 10'000 * kMinute, "host", now);
     scheduler.request(1, 1, now);
     ASSERT_EQ(start_all().size(), 1u);
     scheduler.upsert(2, kMinute, "host", now);
