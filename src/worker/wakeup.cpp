@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "commands/extension.h"
 }
 
@@ -76,7 +77,7 @@ void at_transaction_end(XactEvent event, void* /*arg*/) {
 
 // False: there is nobody to tell.
 bool ready_to_note() {
-    if (shared() == nullptr) return false;
+    if (shared() == nullptr || RecoveryInProgress()) return false;
     if (!callback_registered) RegisterXactCallback(at_transaction_end, nullptr);
     callback_registered = true;
     return true;

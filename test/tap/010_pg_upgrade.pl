@@ -1,0 +1,117 @@
+# pg_upgrade moves a monitored cluster to the next major version: nothing runs meanwhile, and afterwards it goes on.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use PulsimoTest;
+use PulsimoTest::Catalog;
+use PulsimoTest::Contents;
+use PulsimoTest::Fixture;
+use PulsimoTest::Majors;
+use PulsimoTest::Monitoring;
+use Test::More;
+
+my ($older, $newer) = two_majors();
+plan skip_all => $newer unless $older;
+
+my %settings = ('pulsimo.check_retention' => 0, log_min_messages => 'debug1');
+my $target = start_target();
+my $closed = PostgreSQL::Test::Cluster::get_free_port();
+
+# Three databases: one that is monitored, one with the fixture that was never started, one where it was stopped.
+sub make_old_cluster {
+    my $old = new_pulsimo_node('old', -new => [ install_path => $older ], %settings);
+    add_endpoint($old, $target->url('/'), name => 'up', check_interval => '1 s', timeout => '500 ms');
+    add_endpoint($old, "http://127.0.0.1:$closed/", name => 'down', check_interval => '1 s', timeout => '500 ms',
+        failure_threshold => 1);
+    for my $database ('restored', 'stopped') {
+        $old->safe_psql('postgres', "CREATE DATABASE $database");
+        create_extension($old, $database);
+        load_fixture($old, $database, (versions($old))[-1]);
+    }
+    $old->safe_psql('stopped', 'BEGIN; SELECT pulsimo.start(); SELECT pulsimo.stop(); COMMIT;');
+    wait_for_sql($old, 'postgres', q{SELECT string_agg(status::text, ' ' ORDER BY id) FROM pulsimo.endpoint_status},
+        'up down');
+    return $old;
+}
+
+# The new cluster is empty, with the same settings and the layout of data pages that the old one has.
+sub make_new_cluster {
+    my $new = PostgreSQL::Test::Cluster->new('new', install_path => $newer);
+    $new->init(extra => $new->pg_version->major >= 18 ? ['--no-data-checksums'] : []);
+    my %conf = (shared_preload_libraries => 'pulsimo', max_worker_processes => 32, %settings);
+    $new->append_conf('postgresql.conf', join '', map { "$_ = '$conf{$_}'\n" } sort keys %conf);
+    watch_log($new);
+    return $new;
+}
+
+sub upgrade {
+    my ($old, $new) = @_;
+    my $back = do { require Cwd; Cwd::getcwd() };
+    chdir PostgreSQL::Test::Utils::tempdir() or die;
+    $new->command_ok([
+        'pg_upgrade', '--retain', '-d', $old->data_dir, '-D', $new->data_dir, '-b', "$older/bin", '-B', "$newer/bin",
+        '-s', $new->host, '-p', $old->port, '-P', $new->port
+    ], 'pg_upgrade');
+    chdir $back;
+    return;
+}
+
+# What the servers wrote that pg_upgrade started.
+sub logs_of_upgrade {
+    my ($new) = @_;
+    return join '', map { slurp_file($_) } glob $new->data_dir . '/pg_upgrade_output.d/*/log/*.log';
+}
+
+# Besides what a dump brings back: the state, which a dump leaves out.
+sub everything_of {
+    my ($on) = @_;
+    return { map {
+        $_ => join "\n", contents($on, $_),
+          $on->safe_psql($_, 'SELECT running, changed_at, database_oid = (SELECT oid FROM pg_database WHERE datname = current_database()) FROM pulsimo.state')
+    } qw(postgres restored stopped) };
+}
+
+my $old = make_old_cluster();
+# Without workers nothing changes while it is looked at.
+$old->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
+$old->restart;
+my $before = everything_of($old);
+my $incident = $old->safe_psql('postgres', 'SELECT id FROM pulsimo.active_incidents');
+my $last_check = $old->safe_psql('postgres', 'SELECT max(checked_at) FROM pulsimo.health_checks');
+$old->stop;
+$old->append_conf('postgresql.conf', "shared_preload_libraries = 'pulsimo'\n");
+
+my $new = make_new_cluster();
+upgrade($old, $new);
+my $log = logs_of_upgrade($new);
+like($log, qr/database system is ready to accept connections/, 'the logs of the servers of pg_upgrade are there');
+unlike($log, qr/background worker "pulsimo/, 'no worker of ours was started meanwhile');
+
+# First without workers, to compare; then with them.
+$new->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
+$new->start;
+my $after = everything_of($new);
+is($after->{$_}, $before->{$_}, "database $_ is what it was") for sort keys %$before;
+is(members_that_are_partitions($new, 'postgres'), '', 'no partition belongs to the extension');
+$new->safe_psql('postgres', 'CREATE DATABASE fresh');
+create_extension($new, 'fresh');
+is(catalog_difference(catalog($new, 'fresh'), catalog($new, 'postgres')), '', 'the catalog is that of a fresh installation');
+$new->append_conf('postgresql.conf', "shared_preload_libraries = 'pulsimo'\n");
+$new->restart;
+
+wait_for_new_check($new, 'postgres');
+pass('monitoring goes on by itself');
+wait_for_sql($new, 'postgres', q{SELECT string_agg(status::text, ' ' ORDER BY id) FROM pulsimo.endpoint_status}, 'up down');
+is($new->safe_psql('postgres', 'SELECT id FROM pulsimo.incidents'), $incident, 'the open incident is still the only one');
+is($new->safe_psql('postgres', "SELECT count(*) > 0 FROM pulsimo.state_changes WHERE status = 'unknown' AND changed_at > '$last_check'"),
+    't', 'the time between is unknown');
+for my $database ('restored', 'stopped') {
+    let_workers_look($new, $database);
+    is(everything_of($new)->{$database}, $before->{$database}, "database $database stays quiet");
+    $new->safe_psql($database, 'SELECT pulsimo.start()');
+    wait_for_new_check($new, $database);
+    pass("start() works in database $database");
+}
+
+done_testing();
