@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034  # some of it is for the scripts that source this
 # Shell functions shared by the scripts of this directory; sourced, not run.
 #
 # Three rules are kept here. The pg_config on the PATH is never trusted, because a machine with several majors has any
@@ -105,6 +106,10 @@ copy_tree() {
     as_server_user bash -c 'cd "$1" && cat >.files.new && touch .files &&
         LC_ALL=C comm -23 .files .files.new | xargs -r -d "\n" rm -f && mv .files.new .files' _ "$1" <<<"$list"
 }
+
+# configure SOURCES BUILD OPTION...: only when it has not been done, for CMake orders the flags of pkg-config differently
+# when it does it again, and then builds everything again. It notices changes of CMakeLists.txt without help.
+configure() { [ -f "$2/CMakeCache.txt" ] || as_server_user cmake -S "$1" -B "$2" "${@:3}"; }
 
 # build_module DIRECTORY PG_CONFIG COMPILER: builds in a copy of the tree and leaves what is to be installed in
 # DIRECTORY/stage. Objects of another server or compiler are dropped first: make cannot see that they are stale.
