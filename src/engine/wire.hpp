@@ -24,7 +24,8 @@ struct Upsert { EndpointConfig config; };
 struct Remove { std::int64_t endpoint_id = 0; };
 struct CheckNow { std::int64_t endpoint_id = 0; std::uint64_t request_id = 0; };
 struct RetryAfter { std::int64_t endpoint_id = 0; std::int64_t delay_us = 0; };
-using Command = std::variant<Upsert, Remove, CheckNow, RetryAfter>;
+struct SetAccepting { bool accepting = true; };  // false: the keeper cannot store more results for now
+using Command = std::variant<Upsert, Remove, CheckNow, RetryAfter, SetAccepting>;
 
 // Each appends to `out`, which is a message in the making.
 void append(std::string& out, const Command& command);

@@ -2,6 +2,13 @@
 // (LOG, ERROR, Min, snprintf) into macros.
 #pragma once
 
+#include "pg_config.h"
+
+// Before version 16 the server marks nothing as exported on Linux, and -fvisibility=hidden would hide what it must find.
+#if PG_VERSION_NUM < 160000
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
 extern "C" {
 #include "postgres.h"
 
@@ -17,5 +24,4 @@ extern "C" {
 #undef ngettext
 #undef dngettext
 
-// On version 15 PGDLLEXPORT is empty on Linux, and -fvisibility=hidden would hide what the server must find.
-#define PULSIMO_EXPORT extern "C" __attribute__((visibility("default")))
+#define PULSIMO_EXPORT extern "C" PGDLLEXPORT
