@@ -71,29 +71,34 @@ void Keeper::reconfigure() {
     for (auto& [id, watched] : watched_) watched.policy.stall_limit_us = std::int64_t{settings::late_limit_ms} * 1000;
 }
 
-// Runs `work`, which talks to the tables. Returns 0, or the SQLSTATE with which they refused; the reason is then
-// remembered, and logged when it is not the one logged last.
-int Keeper::attempt(const char* what, const std::function<void()>& work) {
+// Runs `work`, which talks to the tables. Returns how they refused, if they did; "successful completion" if they are
+// gone because the extension was dropped.
+std::optional<pg::Failure> Keeper::attempt(const std::function<void()>& work) {
     try {
         work();
-        return 0;
+        return std::nullopt;
     } catch (const ExtensionChanged&) {
         leaving_ = true;
         leave_unless_asked_again();
-        return ERRCODE_UNDEFINED_OBJECT;
+        pg::Failure gone;
+        gone.sqlstate = ERRCODE_SUCCESSFUL_COMPLETION;
+        return gone;
     } catch (const pg::PgError& error) {
-        const pg::Failure& failure = error.failure();
-        remember_error(slot_.keeper_error, failure.message);
+        remember_error(slot_.keeper_error, error.failure().message);
         slot_.keeper.failures++;
-        std::string complaint = std::string(what) + ": " + failure.message;
-        if (complaint != last_complaint_) {
-            pg::call([&] {
-                ereport(LOG, (errcode(failure.sqlstate), errmsg("pulsimo could not %s: %s", what, failure.message)));
-            });
-        }
-        last_complaint_ = std::move(complaint);
-        return failure.sqlstate;
+        return error.failure();
     }
+}
+
+// Logs a failure that is not the one logged last.
+void Keeper::complain(const char* what, const pg::Failure& failure) {
+    if (failure.sqlstate == ERRCODE_SUCCESSFUL_COMPLETION) return;
+    std::string complaint = std::string(what) + ": " + failure.message;
+    if (complaint == last_complaint_) return;
+    last_complaint_ = std::move(complaint);
+    pg::call([&] {
+        ereport(LOG, (errcode(failure.sqlstate), errmsg("pulsimo could not %s: %s", what, failure.message)));
+    });
 }
 
 void Keeper::take_wishes() {
@@ -111,7 +116,8 @@ void Keeper::take_wishes() {
 bool Keeper::should_stay() {
     Installation installation = Installation::absent;
     wishes_.reread_state = false;
-    if (attempt("read its state", [&] { installation = store_.look(); }) != 0) {
+    if (auto failure = attempt([&] { installation = store_.look(); })) {
+        complain("read its state", *failure);
         // Cannot tell. Ending without clearing `wanted` has the launcher start us again after a while.
         leaving_ = true;
         return false;
@@ -142,7 +148,8 @@ void Keeper::reload() {
     std::optional<std::vector<std::int64_t>> ids;
     if (!wishes_.reload_all) ids = wishes_.changed;
     std::vector<Watched> fresh;
-    if (attempt("read endpoints", [&] { fresh = store_.load(ids); }) != 0) {
+    if (auto failure = attempt([&] { fresh = store_.load(ids); })) {
+        complain("read endpoints", *failure);
         reload_backoff_.failed(now);
         return;
     }
@@ -192,6 +199,7 @@ bool Keeper::watch(Watched fresh) {
 }
 
 void Keeper::forget(std::int64_t endpoint_id) {
+    refused_.erase(endpoint_id);
     if (watched_.erase(endpoint_id) > 0) send(prober_of(endpoint_id), engine::Remove{endpoint_id});
     refuse_requests_for(slot_, endpoint_id, "the endpoint was removed or paused");
 }
@@ -236,7 +244,7 @@ void Keeper::keep_house() {
     const std::int64_t now = clock_.monotonic_us();
     if (now < next_housekeeping_us_) return;
     next_housekeeping_us_ = now + kHousekeepingEveryUs;
-    attempt("make or drop partitions", [this] { store_.keep_house(); });
+    if (auto failure = attempt([this] { store_.keep_house(); })) complain("make or drop partitions", *failure);
 }
 
 void Keeper::wait() {

@@ -10,8 +10,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/clock.hpp"
@@ -55,15 +58,17 @@ class Keeper {
     void forward_requests();
     void keep_house();
     void wait();
-    int attempt(const char* what, const std::function<void()>& work);
+    std::optional<pg::Failure> attempt(const std::function<void()>& work);
+    void complain(const char* what, const pg::Failure& failure);
 
     // keeper_results.cpp: from results to rows
     void take_results();
     void take(engine::CheckResult&& result);
     void write_batches();
     bool batch_is_due() const;
-    void write_failed(std::size_t length, int sqlstate);
-    void drop_first();
+    void written(std::span<const Pending> batch);
+    void write_failed(std::size_t length, const pg::Failure& failure);
+    void drop_first(const pg::Failure& failure);
     void throttle_probers();
 
     ProberLink& prober_of(std::int64_t endpoint_id);
@@ -82,6 +87,7 @@ class Keeper {
     Backoff write_backoff_{100'000, 5'000'000};
     bool one_by_one_ = false;             // looking for the result that the tables refuse
     bool throttled_ = false;
+    std::unordered_set<std::int64_t> refused_;  // endpoints whose last result was dropped, each logged once
 
     Wishes wishes_;                       // not yet met
     Backoff reload_backoff_{100'000, 5'000'000};

@@ -80,14 +80,11 @@ void Keeper::write_batches() {
         const std::size_t most = one_by_one_ ? 1 : static_cast<std::size_t>(settings::batch_size);
         const std::size_t length = std::min(pending_.size(), most);
         std::span<const Pending> batch(pending_.data(), length);
-        const int sqlstate = attempt("write results", [&] { store_.write(batch); });
-        if (sqlstate != 0) {
-            write_failed(length, sqlstate);
+        if (auto failure = attempt([&] { store_.write(batch); })) {
+            write_failed(length, *failure);
             return;
         }
-        for (const Pending& written : batch) {
-            if (written.result.request_id != 0) answer_request(slot_, written.result, written.verdict);
-        }
+        written(batch);
         pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(length));
         slot_.keeper.checks += static_cast<std::int64_t>(length);
         write_backoff_.reset();
@@ -97,25 +94,36 @@ void Keeper::write_batches() {
     urgent_ = one_by_one_ = false;
 }
 
+void Keeper::written(std::span<const Pending> batch) {
+    for (const Pending& pending : batch) {
+        if (pending.result.request_id != 0) answer_request(slot_, pending.result, pending.verdict);
+        if (!refused_.empty()) refused_.erase(pending.result.endpoint_id);
+    }
+}
+
 // A batch that the tables refuse for what it contains is tried again result by result, and the one at fault dropped.
-void Keeper::write_failed(std::size_t length, int sqlstate) {
-    if (!is_refusal_of_data(sqlstate)) {
+void Keeper::write_failed(std::size_t length, const pg::Failure& failure) {
+    if (!is_refusal_of_data(failure.sqlstate)) {
+        complain("write results", failure);
         write_backoff_.failed(clock_.monotonic_us());
     } else if (length > 1) {
         one_by_one_ = true;
     } else {
-        drop_first();
+        drop_first(failure);
     }
 }
 
 // The tables know nothing of what they refused, nor of the change of status that it may have caused. So we go on from
 // what they do know: an outage whose begin was refused is then told with the next result.
-void Keeper::drop_first() {
+void Keeper::drop_first(const pg::Failure& failure) {
     const std::int64_t endpoint_id = pending_.front().result.endpoint_id;
-    pg::call([&] {
-        ereport(LOG, (errmsg("pulsimo dropped a result of endpoint %lld that cannot be stored",
-                             static_cast<long long>(endpoint_id))));
-    });
+    if (refused_.insert(endpoint_id).second) {
+        pg::call([&] {
+            ereport(LOG, (errcode(failure.sqlstate),
+                          errmsg("pulsimo drops results of endpoint %lld that cannot be stored: %s",
+                                 static_cast<long long>(endpoint_id), failure.message)));
+        });
+    }
     pending_.erase(pending_.begin());
     slot_.keeper.skipped++;
     auto place = watched_.find(endpoint_id);
