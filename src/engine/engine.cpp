@@ -27,7 +27,6 @@ constexpr std::int64_t kOrdinaryLatenessUs = 1000;  // of timers; not worth a no
 // How much one run() does of each.
 constexpr int kCollectedPerRun = 1000;
 constexpr int kStartsPerRun = 200;
-constexpr int kRoundsPerRun = 3;  // a new check goes from its name to its socket within one run
 
 Scheduler::Limits limits_of(const EngineSettings& settings) {
     return {.max_running = settings.max_running,
@@ -104,12 +103,9 @@ Engine::Impl::Impl(const Clock& clock, EngineSettings settings, Sink sink)
 void Engine::Impl::run() {
     note_lateness(now());
     const bool all_handled = reactor_.turn();
-    transfers_.process();
     const bool all_started = start_due();
-    for (int round = 0; round < kRoundsPerRun && (resolver_.has_answers() || transfers_.has_work()); ++round) {
-        resolver_.deliver();
-        transfers_.process();
-    }
+    resolver_.deliver();
+    transfers_.process();  // once: right after a request is sent there is nothing to read yet
     const bool more = !all_started || resolver_.has_answers() || transfers_.has_work();
     ended_.clear();
     if (all_handled) reach_tick(now());

@@ -10,7 +10,6 @@ namespace pulsimo::engine {
 
 namespace {
 
-constexpr const char* kUserAgent = "Pulsimo";
 constexpr long kCaCacheSeconds = 3600;
 
 long http_version(HttpVersion version, bool https) {
@@ -121,7 +120,6 @@ void HttpExchange::set_method(CURL* easy) {
 
 void HttpExchange::set_credentials(CURL* easy) {
     const HttpOptions& options = plan_.options;
-    set_option(easy, CURLOPT_USERAGENT, kUserAgent);
     set_option(easy, CURLOPT_HTTPHEADER, (request_.own_origin ? plan_.own_headers : plan_.foreign_headers).get());
     if (!request_.own_origin || (options.basic_user.empty() && options.basic_password.empty())) return;
     set_option(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));

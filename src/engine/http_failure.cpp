@@ -60,8 +60,6 @@ Failure tls_failure(const HttpExchange& exchange, CURLcode code) {
 Failure failure_by_code(const HttpExchange& exchange, CURLcode code) {
     const std::string peer = exchange.peer();
     switch (code) {
-        case CURLE_OK:
-            return {};
         case CURLE_COULDNT_CONNECT:
             return connect_failure(exchange, code);
         case CURLE_GOT_NOTHING:
@@ -120,7 +118,7 @@ Failure failure_of(const HttpExchange& exchange, CURLcode code) {
     if (exchange.own_errno() != 0) {
         return {ErrorClass::internal, std::string("cannot open a socket: ") + std::strerror(exchange.own_errno())};
     }
-    return failure_by_code(exchange, code);
+    return code == CURLE_OK ? Failure{} : failure_by_code(exchange, code);
 }
 
 std::string waiting_for(const HttpExchange& exchange) {

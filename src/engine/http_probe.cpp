@@ -115,9 +115,13 @@ void HttpProbe::connect_to(std::vector<SocketAddress> addresses) {
 
 // False when none is left; the check has ended then.
 bool HttpProbe::keep_permitted(std::vector<SocketAddress>& addresses) {
+    const auto permitted = std::stable_partition(
+        addresses.begin(), addresses.end(), [&](const SocketAddress& a) { return policy_->permits(a.get()); });
+    if (permitted != addresses.begin()) {
+        addresses.erase(permitted, addresses.end());
+        return true;
+    }
     const std::string first = addresses.empty() ? std::string() : addresses.front().ip();
-    std::erase_if(addresses, [&](const SocketAddress& address) { return !policy_->permits(address.get()); });
-    if (!addresses.empty()) return true;
     const std::string whose = first == target_.host ? "" : " of " + target_.host;
     finish({ErrorClass::policy, "address " + first + whose + " is in a blocked network"});
     return false;

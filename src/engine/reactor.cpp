@@ -104,7 +104,7 @@ bool Reactor::dispatch_timers() {
 void Reactor::arm(bool at_once) {
     const Timer* first = timers_.first();
     if (at_once) {
-        arm_timer(0);
+        if (armed_us_ != 0) arm_timer(0);
     } else if (first != nullptr && first->due_us() < armed_us_) {
         arm_timer(first->due_us());
     }
