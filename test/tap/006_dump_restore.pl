@@ -248,8 +248,7 @@ SKIP: {
     my $to = new_pulsimo_node('newer', -new => [ install_path => $newer ]);
     my $database = make_source($from);
     my $expected = contents($from, $database);
-    my $file = "$dir/across.dump";
-    $to->command_ok([ 'pg_dump', '-Fc', '-d', $from->connstr($database), '-f', $file ], 'the newer pg_dump of the older server');
+    my $file = dump_of($from, $database, '-Fc');
     for my $jobs (1, 4) {
         my $copy = new_database($to);
         local $ENV{PGOPTIONS} = $jobs > 1 ? '-c session_replication_role=replica' : '';

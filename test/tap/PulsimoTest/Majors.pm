@@ -6,8 +6,9 @@ use warnings;
 use Exporter 'import';
 use File::Basename;
 use File::Compare;
+use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(two_majors);
+our @EXPORT = qw(two_majors why_majors_do_not_fit);
 
 sub pg_config {
     my ($bindir, $what) = @_;
@@ -51,6 +52,22 @@ sub two_majors {
         push @reasons, $reason;
     }
     return (undef, join('; ', @reasons) || "no other major version is installed beside PostgreSQL $major");
+}
+
+# A minor release of the older server can have learnt something that this release of the newer one, made before, does
+# not understand; then not even a plain table can be taken across by the newer tools, and we learn nothing about us. Both
+# servers run; returns '' when all is well.
+sub why_majors_do_not_fit {
+    my ($older, $newer) = @_;
+    my $file = PostgreSQL::Test::Utils::tempdir() . '/control.sql';
+    $_->safe_psql('postgres', 'CREATE DATABASE control') for $older, $newer;
+    $older->safe_psql('control', 'CREATE TABLE plain (a integer)');
+    my $fits = $newer->run_log([ 'pg_dump', '-d', $older->connstr('control'), '-f', $file ])
+      && $newer->run_log([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $file, '-d', $newer->connstr('control') ]);
+    $_->safe_psql('postgres', 'DROP DATABASE control') for $older, $newer;
+    return '' if $fits;
+    my ($from, $to) = map { $_->safe_psql('postgres', 'SHOW server_version') } $older, $newer;
+    return "PostgreSQL $to cannot take over even a plain table of $from";
 }
 
 1;
