@@ -95,10 +95,12 @@ DatabaseSlot* ask_for_suspension(Oid database) {
     return slot;
 }
 
+// It is the launcher who notes that a keeper has ended. While there is none, the keeper's own farewell must do.
 bool keeper_exists(Oid database) {
     SharedLock lock;
     DatabaseSlot* slot = find_slot(database);
-    return slot != nullptr && slot->keeper_exists;
+    if (slot == nullptr) return false;
+    return shared()->launcher_latch != nullptr ? slot->keeper_exists : slot->keeper.pid != 0;
 }
 
 }  // namespace

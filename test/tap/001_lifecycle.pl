@@ -181,6 +181,30 @@ $node->safe_psql('watched1', 'SELECT pulsimo.start()');
 wait_for_sql($node, 'postgres', processes('keeper'), $all);
 pass('the new launcher looks after keepers that an earlier one has started');
 
+for my $role (qw(prober keeper)) {
+    $node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pulsimo.worker_status WHERE role = '$role'");
+    wait_for_checks($node, 'postgres', $id, 2);
+}
+pass('cancelling a worker as if it were a session does no harm');
+
+# What an administrator has set for sessions in general neither ends the keeper nor changes what it does.
+$node->safe_psql('postgres', 'CREATE DATABASE strange');
+create_extension($node, 'strange');
+my %strange = (
+    search_path => 'nowhere', statement_timeout => '1ms', lock_timeout => '1ms', idle_in_transaction_session_timeout => '1ms',
+    default_transaction_isolation => 'serializable', session_replication_role => 'replica', DateStyle => 'German',
+    IntervalStyle => 'sql_standard', standard_conforming_strings => 'off');
+$strange{transaction_timeout} = '1ms' if $node->pg_version >= 17;
+$node->safe_psql('postgres', join ';', map { "ALTER DATABASE strange SET $_ = '$strange{$_}'" } sort keys %strange);
+{
+    local $ENV{PGOPTIONS} = join ' ', map { "-c $_=" . ($_ eq 'session_replication_role' ? 'origin' : 0) } grep { /timeout|role/ } keys %strange;
+    my $broken = add_endpoint($node, $target->url('/status/500'), -database => 'strange', check_interval => '1 s', timeout => '1 s',
+        failure_threshold => 2);
+    wait_for_sql($node, 'strange', "SELECT count(*) FROM pulsimo.active_incidents WHERE endpoint_id = $broken", 1);
+    is($node->safe_psql('strange', q{SELECT failures FROM pulsimo.worker_status WHERE role = 'keeper'}), 0,
+        'strange settings of a database do not disturb its keeper');
+}
+
 # As pg_upgrade starts a server.
 $node->stop;
 my @pg_ctl = ('pg_ctl', '--pgdata', $node->data_dir, '--log', $node->logfile, '--wait');

@@ -54,6 +54,12 @@ for my $how ('', ' WITH (FORCE)') {
 }
 $node->safe_psql('postgres', 'CREATE DATABASE stranger');
 promptly('DROP DATABASE of another database', 'DROP DATABASE stranger');
+$node->safe_psql('postgres', 'CREATE DATABASE stranger');
+my $session = start_session($node, 'bystander');
+$session->query('BEGIN; LOCK TABLE pulsimo.health_checks');
+wait_for_sql($node, 'postgres', q{SELECT wait_event_type FROM pg_stat_activity WHERE backend_type = 'pulsimo keeper'}, 'Lock');
+promptly('DROP DATABASE of another database, with a keeper that waits for a lock,', 'DROP DATABASE stranger');
+$session->quit;
 
 # Moving and copying.
 my $moved = busy_database('before');
@@ -103,7 +109,10 @@ for my $statement ('ALTER DATABASE after RENAME TO bystander', "BEGIN;\nDROP DAT
     wait_for_checks($node, 'after', $moved, 2);
 }
 pass('... gives the database back to its workers');
+my $launcher = worker_pid($node, 'launcher');
+is($node->safe_psql('postgres', "SELECT pg_terminate_backend($launcher, 10000)"), 't', 'there is no launcher for a while');
 promptly('DROP DATABASE', 'DROP DATABASE after');
+worker_pid($node, 'launcher', $launcher);
 
 # The extension itself.
 my $again = busy_database('extended');
