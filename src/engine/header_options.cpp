@@ -38,11 +38,6 @@ void refuse_our_own(const Option& option, std::string_view name) {
     }
 }
 
-bool is_credential(std::string_view name) {
-    constexpr std::array<std::string_view, 3> kCredentials = {"Authorization", "Proxy-Authorization", "Cookie"};
-    return is_one_of(name, kCredentials);
-}
-
 const std::string& header_value(const Option& option) {
     const std::string& value = option.text(kMaxValue);
     const bool bad = std::any_of(value.begin(), value.end(), [](char c) { return c != '\t' && is_control(c); });
@@ -98,7 +93,7 @@ void read_api_key(HttpOptions& options, const Option& option) {
     Header header;
     read_keys<Header>(header, option, kKeys);
     if (option.value.size() != 2) option.refuse("must have the keys \"header\" and \"value\"");
-    options.credential_headers.push_back(header.first);
+    options.credential_header = header.first;
     options.headers.push_back(std::move(header));
 }
 
@@ -117,7 +112,6 @@ void read_headers(HttpOptions& options, const Option& option) {
         check_header_name(member, name);
         refuse_our_own(member, name);
         options.headers.emplace_back(name, header_value(member));
-        if (is_credential(name)) options.credential_headers.push_back(name);
     }
 }
 

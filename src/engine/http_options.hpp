@@ -28,9 +28,8 @@ struct HttpOptions {
     std::string body;                                          // "body"
     std::string basic_user, basic_password;                    // "auth": {"basic": {"username":…, "password":…}}
     std::string bearer;                                        // "auth": {"bearer": "token"}
-    // Headers that carry a secret ("auth": {"api_key": {"header":…, "value":…}}, Authorization, Cookie): they are in
-    // `headers`, and must not follow a redirect to another origin.
-    std::vector<std::string> credential_headers;
+    std::string credential_header;                             // "auth": {"api_key": {"header":…, "value":…}}: the
+                                                               // name; never sent to another origin
     bool follow_redirects = true;                              // "follow_redirects"
     int max_redirects = 5;                                     // "max_redirects", 0-20
     StatusSet expected_status;                                 // "expected_status": "200-299,304" | 204 | [200, "300-399"]

@@ -43,7 +43,7 @@ TEST(HttpOptions, HaveDefaults) {
     const HttpOptions options = parse_http_options("{}");
     EXPECT_EQ(options.method, "GET");
     EXPECT_TRUE(options.headers.empty());
-    EXPECT_TRUE(options.credential_headers.empty());
+    EXPECT_TRUE(options.credential_header.empty());
     EXPECT_TRUE(options.body.empty());
     EXPECT_TRUE(options.follow_redirects);
     EXPECT_EQ(options.max_redirects, 5);
@@ -98,7 +98,6 @@ TEST(HttpOptions, TakeHeaders) {
         R"({"headers": {"Host": "internal", "X-Empty": "", "Accept": "text/html;\tq=1", "cookie": "a=b"}})");
     const Headers expected = {{"Accept", "text/html;\tq=1"}, {"Host", "internal"}, {"X-Empty", ""}, {"cookie", "a=b"}};
     EXPECT_EQ(options.headers, expected);
-    EXPECT_EQ(options.credential_headers, std::vector<std::string>{"cookie"});
 }
 
 TEST(HttpOptions, TakeOneKindOfAuth) {
@@ -111,7 +110,7 @@ TEST(HttpOptions, TakeOneKindOfAuth) {
         parse_http_options(R"({"auth": {"api_key": {"header": "X-Key", "value": "k"}}, "headers": {"Accept": "*/*"}})");
     const Headers expected = {{"X-Key", "k"}, {"Accept", "*/*"}};
     EXPECT_EQ(key.headers, expected);
-    EXPECT_EQ(key.credential_headers, std::vector<std::string>{"X-Key"});
+    EXPECT_EQ(key.credential_header, "X-Key");
 }
 
 TEST(HttpOptions, TakeCertificatesInPem) {
