@@ -33,7 +33,8 @@ CurlList header_list(const HttpPlan& plan, bool own_origin) {
     const HttpOptions& options = plan.options;
     CurlList list;
     for (const auto& [name, value] : options.headers) {
-        if (own_origin || is_harmless(name)) list.add(header_line(name, value));
+        const bool shareable = is_harmless(name) && name != options.credential_header;
+        if (own_origin || shareable) list.add(header_line(name, value));
     }
     if (own_origin && !options.bearer.empty()) list.add("Authorization: Bearer " + options.bearer);
     // With a server_name the URL given to libcurl names that one instead of the host.
