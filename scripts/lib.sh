@@ -76,11 +76,12 @@ as_server_user() {
 }
 
 # work_dir NAME: a directory of server_user's own to build and run in. Below the checkout when the caller is that
-# user; for root in /var/tmp, since the checkout may be out of that user's reach. Root never runs what lies in it.
+# user; for root in /var/tmp, since the checkout may be out of that user's reach, as for a path with a space, which make
+# cannot handle. Root never runs what lies in it.
 work_dir() {
     local user dir
     user=$(server_user)
-    if [ "$(id -un)" = "$user" ]; then
+    if [ "$(id -un)" = "$user" ] && [[ $root != *[[:space:]]* ]]; then
         dir=$root/build/$1
         mkdir -p "$dir"
     else
