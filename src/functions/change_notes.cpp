@@ -39,9 +39,11 @@ PULSIMO_EXPORT Datum pulsimo_endpoints_changed(PG_FUNCTION_ARGS) {
         return PointerGetDatum(nullptr);
     }
     TupleDesc description = RelationGetDescr(trigger->tg_relation);
-    note_changed_endpoint(id_of(trigger->tg_trigtuple, description));
+    const std::int64_t id = id_of(trigger->tg_trigtuple, description);
+    note_changed_endpoint(id);
     if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
-        note_changed_endpoint(id_of(trigger->tg_newtuple, description));
+        const std::int64_t new_id = id_of(trigger->tg_newtuple, description);
+        if (new_id != id) note_changed_endpoint(new_id);
     }
     return PointerGetDatum(nullptr);
 }

@@ -66,11 +66,11 @@ void require_endpoint(std::int64_t endpoint_id) {
 
 Waiting post(std::int64_t endpoint_id) {
     Waiting waiting;
-    bool has_keeper = false;
+    bool has_keeper = false;  // or will have: one that is starting finds what was posted
     {
         worker::SharedLock lock;
         waiting.slot = worker::find_slot(MyDatabaseId);
-        has_keeper = waiting.slot != nullptr && waiting.slot->keeper_latch != nullptr;
+        has_keeper = waiting.slot != nullptr && waiting.slot->wanted;
         if (has_keeper) waiting.id = worker::post_request(*waiting.slot, endpoint_id);
         if (has_keeper) worker::wake_keeper(*waiting.slot);
     }

@@ -1,10 +1,9 @@
 // validate_endpoint(), module_version() and next_slot(): the engine's knowledge for SQL.
 
-#include <string_view>
-
 #include "engine/clock.hpp"
 #include "engine/http_options.hpp"
 #include "engine/schedule.hpp"
+#include "pg/encoding.hpp"
 
 #include "pg/guard.hpp"
 
@@ -23,20 +22,16 @@ namespace {
 
 using namespace pulsimo;
 
-std::string_view view(const text* value) {
-    return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
-}
-
 // False, with the reason in `failure`, when the engine would not probe this.
-bool is_valid(std::string_view url, std::string_view options, pg::Failure& failure) noexcept {
+bool is_valid(const char* url, const char* options, pg::Failure& failure) noexcept {
     try {
-        engine::validate_url(url);
-        engine::parse_http_options(options);
+        engine::validate_url(pg::to_utf8(url));
+        engine::parse_http_options(pg::to_utf8(options));
         return true;
     } catch (const engine::InvalidOption& error) {
         failure.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
-        strlcpy(failure.message, error.what(), sizeof failure.message);
-        strlcpy(failure.hint, error.hint().c_str(), sizeof failure.hint);
+        pg::copy_text(failure.message, pg::from_utf8(error.what()).c_str());
+        pg::copy_text(failure.hint, pg::from_utf8(error.hint()).c_str());
     } catch (...) {
         failure = pg::describe_current_exception();
     }
@@ -50,11 +45,11 @@ std::int64_t microseconds(const Interval* interval) {
 }  // namespace
 
 PULSIMO_EXPORT Datum pulsimo_validate_endpoint(PG_FUNCTION_ARGS) {
-    text* url = PG_GETARG_TEXT_PP(0);
+    char* url = text_to_cstring(PG_GETARG_TEXT_PP(0));
     Jsonb* options = PG_GETARG_JSONB_P(1);
     char* json = JsonbToCString(nullptr, &options->root, VARSIZE(options));
     pg::Failure failure;
-    if (!is_valid(view(url), json, failure)) pg::raise(failure);
+    if (!is_valid(url, json, failure)) pg::raise(failure);
     PG_RETURN_VOID();
 }
 

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
@@ -37,6 +38,14 @@ inline bool owns_database(Oid database) {
     return object_ownercheck(DatabaseRelationId, database, GetUserId());
 #else
     return pg_database_ownercheck(database, GetUserId());
+#endif
+}
+
+inline bool owns_extension(Oid extension) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(ExtensionRelationId, extension, GetUserId());
+#else
+    return pg_extension_ownercheck(extension, GetUserId());
 #endif
 }
 

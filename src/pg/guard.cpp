@@ -9,7 +9,7 @@ namespace {
 
 template <std::size_t N>
 void copy(char (&to)[N], const char* from) noexcept {
-    if (from != nullptr) strlcpy(to, from, N);
+    if (from != nullptr) copy_text(to, from);
 }
 
 }  // namespace

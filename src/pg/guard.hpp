@@ -19,6 +19,10 @@
 
 #include "pg/postgres.hpp"
 
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
 namespace pulsimo::pg {
 
 // An error on its way; plain memory, so that it may be alive when we longjmp.
@@ -29,6 +33,14 @@ struct Failure {
     char hint[512] = {};
 };
 static_assert(std::is_trivially_destructible_v<Failure>);
+
+// Copies text in the server's encoding, cut at a character if it is too long.
+template <std::size_t N>
+void copy_text(char (&to)[N], const char* from) noexcept {
+    const auto length = static_cast<std::size_t>(pg_mbcliplen(from, static_cast<int>(strlen(from)), N - 1));
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
 
 // A Postgres ERROR travelling as a C++ exception.
 class PgError final : public std::exception {

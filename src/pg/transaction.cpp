@@ -76,6 +76,8 @@ void transaction(const char* activity, const std::function<void()>& body) {
     try {
         call([&] { begin(activity); });
         body();
+        // commit() ends the context that is current now; an error in it needs one that lives on.
+        MemoryContextSwitchTo(caller);
         call([] { commit(); });
     } catch (...) {
         MemoryContextSwitchTo(caller);

@@ -33,7 +33,9 @@ void prepare_worker() {
     BackgroundWorkerUnblockSignals();
 }
 
-bool reload_configuration() {
+bool handle_signals() {
+    QueryCancelPending = false;
+    CHECK_FOR_INTERRUPTS();
     if (!ConfigReloadPending) return false;
     ConfigReloadPending = false;
     ProcessConfigFile(PGC_SIGHUP);

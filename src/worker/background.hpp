@@ -21,8 +21,9 @@ BackgroundWorker describe_worker(const char* type, const char* entry_point, Datu
 // First thing in a worker: signal handlers and wait events; the connection follows.
 void prepare_worker();
 
-// Reads the configuration again when the postmaster asked for it; true if it did.
-bool reload_configuration();
+// Once a turn: ends the process if it was asked to, reads the configuration again if that was asked for (then true).
+// A cancelled query is nobody's business here: there is none.
+bool handle_signals();
 
 // When to try something again that keeps failing: after `first`, doubling to `longest`. What ran for a minute before it
 // failed counts as new. All times in microseconds on the monotonic clock.

@@ -1,4 +1,9 @@
+#include <string>
+
 #include "worker/check_requests.hpp"
+
+#include "pg/encoding.hpp"
+#include "pg/guard.hpp"
 
 namespace pulsimo::worker {
 
@@ -57,7 +62,8 @@ std::vector<PostedRequest> take_posted_requests(DatabaseSlot& slot) {
     return posted;
 }
 
-void answer_request(DatabaseSlot& slot, const engine::CheckResult& result, health::Status verdict) noexcept {
+void answer_request(DatabaseSlot& slot, const engine::CheckResult& result, health::Status verdict) {
+    const std::string detail = pg::from_utf8(result.detail);
     {
         SharedLock lock;
         CheckRequest* request = find_request(slot, result.request_id);
@@ -69,7 +75,7 @@ void answer_request(DatabaseSlot& slot, const engine::CheckResult& result, healt
         request->response_us = result.response_us;
         request->phases = result.phases;
         request->http_status = result.http_status;
-        strlcpy(request->detail, result.detail.c_str(), sizeof request->detail);
+        pg::copy_text(request->detail, detail.c_str());
     }
     ConditionVariableBroadcast(&slot.moved);
 }

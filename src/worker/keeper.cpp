@@ -24,6 +24,7 @@ namespace pulsimo::worker {
 namespace {
 
 constexpr std::int64_t kHousekeepingEveryUs = 10LL * 60 * 1'000'000;
+constexpr std::size_t kMostChanged = 10'000;  // endpoints to read one by one; beyond, all are read
 constexpr std::int64_t kFirstChecksApartUs = 1000;  // of endpoints that were added together
 
 }  // namespace
@@ -35,19 +36,26 @@ Keeper::Keeper(int slot) : slot_index_(slot), slot_(shared()->slots[slot]) {
 void Keeper::run() {
     wishes_.reload_all = true;
     leaving_ = !should_stay();
-    if (!leaving_) {
-        SharedLock lock;
-        slot_.scouted = false;
-        wake_launcher();  // it can send another scout
-    }
+    if (!leaving_) settle();
     while (!leaving_) turn();
-    urgent_ = true;
+    release_held();
     write_batches();
 }
 
+// There is something to keep here.
+void Keeper::settle() {
+    bool prepared = false;
+    if (auto failure = attempt([&] { prepared = store_.has_prepared_transactions(); })) {
+        complain("look for prepared transactions", *failure);
+    }
+    SharedLock lock;
+    slot_.has_prepared |= prepared;
+    slot_.scouted = false;
+    wake_launcher();  // it can send another scout
+}
+
 void Keeper::turn() {
-    pg::call([] { CHECK_FOR_INTERRUPTS(); });
-    if (pg::call([] { return reload_configuration(); })) reconfigure();
+    if (pg::call([] { return handle_signals(); })) reconfigure();
     take_wishes();
     leaving_ |= wishes_.leave;
     if (wishes_.reread_state && !should_stay()) return;
@@ -62,7 +70,7 @@ void Keeper::turn() {
         if (prober.running()) prober.channel().flush();
     }
     slot_.keeper.endpoints = static_cast<std::int64_t>(watched_.size());
-    slot_.keeper.queued = static_cast<std::int64_t>(pending_.size());
+    slot_.keeper.queued = static_cast<std::int64_t>(pending_.size() + held_.size());
     if (!leaving_) wait();
 }
 
@@ -90,12 +98,12 @@ std::optional<pg::Failure> Keeper::attempt(const std::function<void()>& work) {
     }
 }
 
-// Logs a failure that is not the one logged last.
+// Logs a failure, unless the same work failed for the same reason the last time.
 void Keeper::complain(const char* what, const pg::Failure& failure) {
     if (failure.sqlstate == ERRCODE_SUCCESSFUL_COMPLETION) return;
-    std::string complaint = std::string(what) + ": " + failure.message;
-    if (complaint == last_complaint_) return;
-    last_complaint_ = std::move(complaint);
+    std::string& last = complaints_[what];
+    if (last == failure.message) return;
+    last = failure.message;
     pg::call([&] {
         ereport(LOG, (errcode(failure.sqlstate), errmsg("pulsimo could not %s: %s", what, failure.message)));
     });
@@ -104,9 +112,10 @@ void Keeper::complain(const char* what, const pg::Failure& failure) {
 void Keeper::take_wishes() {
     wishes_.changed.reserve(wishes_.changed.size() + DatabaseSlot::kMaxChanged);
     SharedLock lock;
-    wishes_.leave = slot_.suspended_by != 0;
+    wishes_.leave = slot_.suspensions > 0;
     wishes_.reread_state |= slot_.reread_state;
     wishes_.reload_all |= slot_.reload_all;
+    wishes_.reload_all |= wishes_.changed.size() > kMostChanged;
     wishes_.changed.insert(wishes_.changed.end(), slot_.changed, slot_.changed + slot_.changed_count);
     slot_.reread_state = slot_.reload_all = false;
     slot_.changed_count = 0;
@@ -185,17 +194,18 @@ std::vector<std::int64_t> Keeper::missing_from(const std::vector<Watched>& fresh
 }
 
 // True when the endpoint should be checked soon, because it is new or was changed. Where all are read, one that we did
-// not know is new only if it was never checked.
+// not know may be an old one: then only if nothing is known of it, as after it was resumed.
 bool Keeper::watch(Watched fresh) {
     const std::int64_t id = fresh.config.id;
     auto [place, is_new] = watched_.try_emplace(id);
     Watched& known = place->second;
     const bool changed = is_new || known.config != fresh.config;
     // What we hold is ahead of the tables, except where somebody else wrote a later change (paused and resumed).
-    if (!is_new && known.state.since_us >= fresh.state.since_us) fresh.state = known.state;
+    const bool ours_counts = !is_new && !known.stale && known.state.since_us >= fresh.state.since_us;
+    if (ours_counts) fresh.state = known.state;
     known = std::move(fresh);
     if (changed) send(prober_of(id), engine::Upsert{known.config});
-    return changed && (!is_new || !wishes_.reload_all || known.state.last_checked_us == 0);
+    return changed && (!is_new || !wishes_.reload_all || known.state.status == health::Status::unknown);
 }
 
 void Keeper::forget(std::int64_t endpoint_id) {
@@ -254,6 +264,7 @@ void Keeper::wait() {
         due = std::min(due, std::max(oldest_pending_us_ + std::int64_t{settings::batch_delay_ms} * 1000,
                                      write_backoff_.not_before_us()));
     }
+    if (!held_.empty()) due = std::min(due, held_until_us_);
     if (wishes_.reload()) due = std::min(due, reload_backoff_.not_before_us());
     for (const ProberLink& prober : probers_) {
         if (!prober.running()) due = std::min(due, prober.next_start_us());
@@ -269,19 +280,21 @@ namespace {
 
 void leave_shared_memory(int /*code*/, Datum slot_index) {
     DatabaseSlot& slot = shared()->slots[DatumGetInt32(slot_index)];
+    {
+        SharedLock lock;
+        slot.keeper_latch = nullptr;
+        slot.keeper.pid = 0;
+        slot.keeper.queued = 0;
+        wake_launcher();
+    }
     refuse_all_requests(slot, "monitoring was stopped");
-    SharedLock lock;
-    slot.keeper_latch = nullptr;
-    slot.keeper.pid = 0;
-    slot.keeper.queued = 0;
-    wake_launcher();
 }
 
 void enter_shared_memory(DatabaseSlot& slot) {
     SharedLock lock;
     slot.keeper_latch = MyLatch;
     slot.keeper.pid = MyProcPid;
-    slot.keeper.checks = slot.keeper.failures = 0;
+    slot.keeper.checks = slot.keeper.failures = slot.keeper.skipped = 0;
 }
 
 // What an administrator set for sessions in general must neither end the keeper nor change what its SQL means.
@@ -290,7 +303,7 @@ void configure_session() {
     set("search_path", "pg_catalog, pg_temp");
     set("statement_timeout", "0");
     set("idle_in_transaction_session_timeout", "0");
-    set("lock_timeout", "1s");
+    set("lock_timeout", "500ms");
     set("default_transaction_isolation", "read committed");
     set("max_parallel_workers_per_gather", "0");
     set("session_replication_role", "origin");

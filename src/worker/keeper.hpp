@@ -9,7 +9,9 @@
 // contains is the exception: it is dropped with a log line, so that it cannot block the others.
 #pragma once
 
+#include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -44,6 +46,7 @@ class Keeper {
     };
 
     // keeper.cpp: the loop, and what it reacts to
+    void settle();
     void turn();
     void reconfigure();
     void take_wishes();
@@ -61,15 +64,22 @@ class Keeper {
     std::optional<pg::Failure> attempt(const std::function<void()>& work);
     void complain(const char* what, const pg::Failure& failure);
 
-    // keeper_results.cpp: from results to rows
+    // keeper_results.cpp: from results to verdicts
     void take_results();
     void take(engine::CheckResult&& result);
+    void throttle_probers();
+
+    // keeper_writes.cpp: into the tables
     void write_batches();
     bool batch_is_due() const;
-    void written(std::span<const Pending> batch);
-    void write_failed(std::size_t length, const pg::Failure& failure);
-    void drop_first(const pg::Failure& failure);
-    void throttle_probers();
+    std::vector<Pending> take_batch();
+    std::vector<Pending> write(std::vector<Pending> batch);
+    std::optional<pg::Failure> write_whole(std::span<const Pending> batch);
+    std::vector<Pending> write_halves(std::vector<Pending> batch, const pg::Failure& failure);
+    std::vector<Pending> write_around_locks(std::vector<Pending> batch);
+    void hold(Pending&& pending);
+    void release_held();
+    void drop(const Pending& pending, const pg::Failure& failure);
 
     ProberLink& prober_of(std::int64_t endpoint_id);
     void send(ProberLink& prober, const engine::Command& command);
@@ -81,17 +91,20 @@ class Keeper {
     std::vector<ProberLink> probers_;
     std::unordered_map<std::int64_t, Watched> watched_;
 
-    std::vector<Pending> pending_;
+    std::deque<Pending> pending_;
     std::int64_t oldest_pending_us_ = 0;  // when the first of pending_ came, monotonic
     bool urgent_ = false;                 // pending_ holds a change of status or an answer somebody waits for
     Backoff write_backoff_{100'000, 5'000'000};
-    bool one_by_one_ = false;             // looking for the result that the tables refuse
     bool throttled_ = false;
+    std::vector<Pending> held_;           // changes of endpoints that somebody has locked
+    std::int64_t held_until_us_ = 0;
+    std::unordered_set<std::int64_t> locked_;    // endpoints of held_
+    std::unordered_set<std::int64_t> suspects_;  // endpoints of held_ before it was tried again
     std::unordered_set<std::int64_t> refused_;  // endpoints whose last result was dropped, each logged once
 
     Wishes wishes_;                       // not yet met
     Backoff reload_backoff_{100'000, 5'000'000};
-    std::string last_complaint_;          // so that a lasting trouble is logged once
+    std::map<std::string, std::string, std::less<>> complaints_;  // the last of each work, so that it is logged once
     std::int64_t next_housekeeping_us_ = 0;
     uint32 wait_event_ = 0;
     bool leaving_ = false;

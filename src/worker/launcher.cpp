@@ -12,10 +12,11 @@
 //  - After a start of the server the launcher does not know which databases have the extension, so it scouts: it starts
 //    a keeper in every database, one after the other, and the keeper leaves again where there is nothing to do.
 //  - A keeper that leaves by itself clears `wanted` first. One that ends otherwise is started again, later each time.
-//  - suspended_by: some session's DDL needs the database to itself. No keeper starts, and one that does not leave
+//  - suspensions: some session's DDL needs the database to itself. No keeper starts, and one that does not leave
 //    by itself within a second is terminated.
 
-#include <string>
+#include <algorithm>
+#include <csignal>
 #include <vector>
 
 #include "engine/clock.hpp"
@@ -54,14 +55,19 @@ struct Child {
     std::int64_t suspended_since_us = 0;
 };
 
-// Databases that can be monitored, or only `only` if that is one of them.
-std::vector<Oid> connectable_databases(Oid only = InvalidOid) {
-    Oid* found = nullptr;
+struct Database {
+    Oid oid;
+    bool connectable;
+};
+
+// All databases but half-dropped ones. Nobody is monitored in a template: its copies would be born with a keeper in it.
+std::vector<Database> list_databases() {
+    Database* found = nullptr;
     int count = 0;
     pg::call([&] {
         MemoryContext caller = CurrentMemoryContext;
         int room = 64;
-        found = static_cast<Oid*>(palloc(room * sizeof(Oid)));
+        found = static_cast<Database*>(palloc(room * sizeof(Database)));
         StartTransactionCommand();
         (void)GetTransactionSnapshot();
         Relation relation = table_open(DatabaseRelationId, AccessShareLock);
@@ -69,17 +75,16 @@ std::vector<Oid> connectable_databases(Oid only = InvalidOid) {
         while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
             auto* row = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
             const bool half_dropped = row->datconnlimit == -2;
-            if (!row->datallowconn || row->datistemplate || half_dropped) continue;
-            if (OidIsValid(only) && row->oid != only) continue;
-            if (count == room) found = static_cast<Oid*>(repalloc(found, (room *= 2) * sizeof(Oid)));
-            found[count++] = row->oid;
+            if (half_dropped) continue;
+            if (count == room) found = static_cast<Database*>(repalloc(found, (room *= 2) * sizeof(Database)));
+            found[count++] = {row->oid, row->datallowconn && !row->datistemplate};
         }
         table_endscan(scan);
         table_close(relation, AccessShareLock);
         CommitTransactionCommand();
         MemoryContextSwitchTo(caller);
     });
-    std::vector<Oid> databases(found, found + count);
+    std::vector<Database> databases(found, found + count);
     pfree(found);
     return databases;
 }
@@ -88,15 +93,14 @@ class Launcher {
   public:
     Launcher() : children_(shared()->slot_count) {
         wait_event_ = pg::wait_event("PulsimoLauncherMain");
-        unvisited_ = connectable_databases();
+        for (const Database& database : list_databases()) {
+            if (database.connectable) unvisited_.push_back(database.oid);
+        }
     }
 
     void run() {
         for (;;) {
-            pg::call([] {
-                CHECK_FOR_INTERRUPTS();
-                reload_configuration();
-            });
+            pg::call([] { (void)handle_signals(); });
             const std::int64_t now = clock_.monotonic_us();
             send_scouts();
             for (int i = 0; i < shared()->slot_count; i++) attend(i, now);
@@ -138,7 +142,7 @@ class Launcher {
     void attend(int index, std::int64_t now) {
         Child& child = children_[index];
         if (child.handle != nullptr) watch_keeper(index, now);
-        if (child.handle == nullptr && orphan_ended(index)) keeper_ended(index, now);
+        if (child.handle == nullptr && shared()->slots[index].keeper_exists) watch_orphan(index, now);
         if (child.handle == nullptr && !shared()->slots[index].keeper_exists) consider_start(index, now);
     }
 
@@ -152,10 +156,13 @@ class Launcher {
         }
     }
 
-    // A keeper that an earlier launcher started, and that has left.
-    bool orphan_ended(int index) const {
-        const DatabaseSlot& slot = shared()->slots[index];
-        return slot.keeper_exists && slot.keeper.pid == 0;
+    // A keeper that an earlier launcher started.
+    void watch_orphan(int index, std::int64_t now) {
+        if (shared()->slots[index].keeper.pid == 0) {
+            keeper_ended(index, now);
+        } else {
+            hurry_if_suspended(index, now);
+        }
     }
 
     void keeper_ended(int index, std::int64_t now) {
@@ -167,7 +174,7 @@ class Launcher {
         {
             SharedLock lock;
             slot.keeper_exists = slot.scouted = false;
-            suspended = slot.suspended_by != 0;
+            suspended = slot.suspensions > 0;
             if (slot.wanted) {
                 slot.keeper.restarts++;
             } else {
@@ -182,12 +189,21 @@ class Launcher {
 
     void hurry_if_suspended(int index, std::int64_t now) {
         Child& child = children_[index];
-        if (shared()->slots[index].suspended_by == 0) {
+        if (shared()->slots[index].suspensions == 0) {
             child.suspended_since_us = 0;
         } else if (child.suspended_since_us == 0) {
             child.suspended_since_us = now;
         } else if (now - child.suspended_since_us > kSuspendGraceUs) {
-            TerminateBackgroundWorker(child.handle);
+            terminate_keeper(index);
+        }
+    }
+
+    void terminate_keeper(int index) {
+        const int pid = shared()->slots[index].keeper.pid;
+        if (children_[index].handle != nullptr) {
+            TerminateBackgroundWorker(children_[index].handle);
+        } else if (pid != 0) {
+            kill(pid, SIGTERM);  // of an earlier launcher
         }
     }
 
@@ -196,18 +212,28 @@ class Launcher {
         Oid database = InvalidOid;
         {
             SharedLock lock;
-            if (!OidIsValid(slot.database) || !slot.wanted || slot.suspended_by != 0) return;
+            if (!OidIsValid(slot.database) || !slot.wanted || slot.suspensions > 0) return;
             database = slot.database;
         }
         if (!children_[index].backoff.over(now)) return;
-        if (connectable_databases(database).empty()) {
+        start_where_possible(index, database, now);
+    }
+
+    // A database that is gone gives its slot back. One that does not allow connections for now is asked again later.
+    void start_where_possible(int index, Oid database, std::int64_t now) {
+        std::vector<Database> databases = list_databases();
+        auto found = std::find_if(databases.begin(), databases.end(), [&](const Database& d) { return d.oid == database; });
+        if (found != databases.end() && found->connectable) {
+            start_keeper(index, now);
+        } else if (found != databases.end()) {
+            children_[index].backoff.failed(now);
+        } else {
+            children_[index].backoff.reset();
             SharedLock lock;
-            slot.database = InvalidOid;
-            slot.scouted = false;
+            shared()->slots[index].database = InvalidOid;
+            shared()->slots[index].scouted = false;
             SetLatch(MyLatch);
-            return;
         }
-        start_keeper(index, now);
     }
 
     void start_keeper(int index, std::int64_t now) {
@@ -258,8 +284,8 @@ class Launcher {
     std::int64_t next_turn_us(int index, std::int64_t now) const {
         const Child& child = children_[index];
         const DatabaseSlot& slot = shared()->slots[index];
-        if (child.handle != nullptr) return slot.suspended_by == 0 ? 0 : now + kSuspendGraceUs / 2;
-        const bool to_start = OidIsValid(slot.database) && slot.wanted && slot.suspended_by == 0 && !slot.keeper_exists;
+        if (slot.keeper_exists) return slot.suspensions == 0 ? 0 : now + kSuspendGraceUs / 2;
+        const bool to_start = OidIsValid(slot.database) && slot.wanted && slot.suspensions == 0;
         if (!to_start) return 0;
         return child.backoff.not_before_us() > now ? child.backoff.not_before_us() : now + 1;
     }

@@ -11,10 +11,13 @@
 #include "pg/compat.hpp"
 
 extern "C" {
+#include "catalog/pg_extension.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
+#include "commands/extension.h"
 #include "nodes/parsenodes.h"
 #include "storage/ipc.h"
+#include "storage/lmgr.h"
 #include "storage/shmem.h"
 #include "tcop/utility.h"
 
@@ -84,28 +87,36 @@ bool commits_prepared(const Node* statement) {
            reinterpret_cast<const TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
 }
 
-// Somebody who may not do this to the database must not stop its monitoring by trying.
+// What is to be noted once a statement has run. Found out before, because a statement may free itself by running.
+struct Afterwards {
+    bool state_changed;
+    bool extension_dropped;
+    bool prepared_committed;
+};
+
+// Somebody who may not do this to the database must not stop its monitoring by trying; likewise the extension.
 void before_statement(const Node* statement) {
     const char* database = exclusive_database(statement);
-    if (database == nullptr) return;
-    Oid oid = get_database_oid(database, true);
+    Oid oid = database != nullptr ? get_database_oid(database, true) : InvalidOid;
     if (OidIsValid(oid) && pg::owns_database(oid)) suspend_database(oid);
-}
-
-void after_statement(const Node* statement) {
-    if (updates_us(statement)) note_state_changed();
-    if (drops_extension(statement)) note_extension_dropped();
-    if (commits_prepared(statement)) note_prepared_commit();
+    if (!updates_us(statement)) return;
+    Oid extension = get_extension_oid("pulsimo", true);
+    if (OidIsValid(extension) && pg::owns_extension(extension)) {
+        LockDatabaseObject(ExtensionRelationId, extension, 0, AccessExclusiveLock);
+    }
 }
 
 void process_utility(PlannedStmt* planned, const char* query, bool read_only_tree, ProcessUtilityContext context,
                      ParamListInfo params, QueryEnvironment* environment, DestReceiver* destination,
                      QueryCompletion* completion) {
     const Node* statement = planned->utilityStmt;
+    const Afterwards afterwards = {updates_us(statement), drops_extension(statement), commits_prepared(statement)};
     before_statement(statement);
     auto* next = previous_utility != nullptr ? previous_utility : standard_ProcessUtility;
     next(planned, query, read_only_tree, context, params, environment, destination, completion);
-    after_statement(statement);
+    if (afterwards.state_changed) note_state_changed();
+    if (afterwards.extension_dropped) note_extension_dropped();
+    if (afterwards.prepared_committed) note_prepared_commit();
 }
 
 }  // namespace

@@ -58,8 +58,7 @@ class Prober {
     // Until the keeper is gone.
     void run() {
         while (!channel_.broken()) {
-            pg::call([] { CHECK_FOR_INTERRUPTS(); });
-            if (pg::call([] { return reload_configuration(); })) configure();
+            if (pg::call([] { return handle_signals(); })) configure();
             take_commands();
             engine_.run();
             channel_.flush();

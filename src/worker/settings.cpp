@@ -26,6 +26,8 @@ char* allowed_networks = nullptr;
 
 namespace {
 
+constexpr int kMostRetentionMinutes = 100 * 365 * 24 * 60;
+
 // Boot values of GUC strings must be literals that live as long as the server.
 const std::string kBlockedDefault(engine::kDefaultBlockedNetworks);
 
@@ -83,7 +85,7 @@ void define_times() {
                             &late_limit_ms, 1000, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulsimo.check_retention", "How long check results are kept.",
                             "Whole days are dropped once all of a day is older. 0 keeps them forever.",
-                            &check_retention_minutes, 30 * 24 * 60, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN, nullptr,
+                            &check_retention_minutes, 30 * 24 * 60, 0, kMostRetentionMinutes, PGC_SIGHUP, GUC_UNIT_MIN, nullptr,
                             nullptr, nullptr);
 }
 

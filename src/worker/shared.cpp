@@ -1,5 +1,7 @@
 #include "worker/shared.hpp"
 
+#include "pg/guard.hpp"
+
 #include <new>
 
 extern "C" {
@@ -14,17 +16,22 @@ constexpr const char* kName = "pulsimo";
 
 Shared* shared_memory = nullptr;
 
+void clear_counters(ProcessCounters& counters) noexcept {
+    counters.endpoints = counters.running = counters.queued = counters.checks = counters.failures = 0;
+    counters.skipped = counters.restarts = counters.last_lateness_us = counters.max_lateness_us = 0;
+}
+
 void clear_slot(DatabaseSlot& slot, Oid database) noexcept {
     slot.database = database;
-    slot.wanted = slot.scouted = slot.keeper_exists = slot.reread_state = slot.reload_all = false;
-    slot.suspended_by = 0;
+    slot.wanted = slot.scouted = slot.keeper_exists = slot.reread_state = slot.reload_all = slot.has_prepared = false;
+    slot.suspensions = 0;
     slot.keeper_latch = nullptr;
     slot.changed_count = 0;
     slot.keeper_error = {};
-    slot.keeper.restarts = 0;
+    clear_counters(slot.keeper);
     for (int i = 0; i < settings::kMaxProbers; i++) {
         slot.prober_errors[i] = {};
-        slot.probers[i].restarts = 0;
+        clear_counters(slot.probers[i]);
     }
 }
 
@@ -72,10 +79,10 @@ void wake_keeper(const DatabaseSlot& slot) noexcept {
 }
 
 void remember_error(LastError& error, const char* text) {
-    TimestampTz now = GetCurrentTimestamp();
+    LastError fresh = {.at = GetCurrentTimestamp(), .text = {}};
+    pg::copy_text(fresh.text, text);
     SharedLock lock;
-    error.at = now;
-    strlcpy(error.text, text, sizeof error.text);
+    error = fresh;
 }
 
 }  // namespace pulsimo::worker

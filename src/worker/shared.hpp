@@ -75,7 +75,8 @@ struct DatabaseSlot {
     bool keeper_exists;                   // from registration until the postmaster has seen it end
     bool reread_state;                    // for the keeper: start(), stop(), the extension changed
     bool reload_all;                      // for the keeper: too many endpoints changed to list them
-    int suspended_by;                     // pid of the session whose DDL needs the database to itself; 0: none
+    int suspensions;                      // transactions whose DDL needs the database to itself
+    bool has_prepared;                    // a prepared transaction has something to tell when it is committed
     Latch* keeper_latch;
     int changed_count;
     std::int64_t changed[kMaxChanged];    // endpoints to read again

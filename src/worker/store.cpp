@@ -6,13 +6,13 @@
 #include "worker/store.hpp"
 
 #include "engine/error_class.hpp"
+#include "pg/encoding.hpp"
 #include "worker/settings.hpp"
 
 extern "C" {
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
-#include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -61,14 +61,6 @@ std::int64_t now_us() {
     return GetCurrentTimestamp() - to_timestamp(0);
 }
 
-// Text of the engine is UTF-8; a database in another encoding gets its ASCII part.
-std::string for_database(const std::string& text) {
-    if (GetDatabaseEncoding() == PG_UTF8) return text;
-    std::string ascii = text;
-    std::replace_if(ascii.begin(), ascii.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7e; }, '?');
-    return ascii;
-}
-
 // An array with one element per member of the batch; `element` gives its Datum and must not raise.
 template <class F>
 Datum array_of(std::span<const Pending> batch, Oid type, int length, char align, F element) {
@@ -107,7 +99,7 @@ json describe(const Pending& pending, const Change& change) {
         row["detail"] = "no checks were made or stored from here on";
     } else if (pending.result.error != engine::ErrorClass::none) {
         row["error"] = engine::to_string(pending.result.error);
-        row["detail"] = for_database(pending.result.detail);
+        row["detail"] = pg::from_utf8(pending.result.detail);
     }
     if (change.incident == health::IncidentAction::open) row["incident"] = "open";
     if (change.incident == health::IncidentAction::resolve) row["incident"] = "resolve";
@@ -117,7 +109,7 @@ json describe(const Pending& pending, const Change& change) {
 Watched read_watched(std::uint64_t row) {
     Watched watched;
     watched.config = {pg::column_int64(row, 1), pg::column_int64(row, 3), pg::column_int64(row, 4),
-                      pg::column_text(row, 2), pg::column_text(row, 9)};
+                      pg::to_utf8(pg::column_text(row, 2).c_str()), pg::to_utf8(pg::column_text(row, 9).c_str())};
     watched.policy.interval_us = watched.config.interval_us;
     watched.policy.timeout_us = watched.config.timeout_us;
     watched.policy.retry_interval_us = pg::column_int64(row, 5);
@@ -151,6 +143,7 @@ health::State read_state(std::uint64_t row, const health::Policy& policy) {
 Store::Store()
     : version_("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pulsimo'", {}),
       state_("SELECT running FROM pulsimo.keeper_state()", {}),
+      prepared_("SELECT EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts WHERE database = current_database())", {}),
       load_("SELECT id, url, interval_us, timeout_us, retry_us, degraded_us, failure_threshold::bigint, "
             "success_threshold::bigint, options, status, since_us, incident_open, recent_outcomes, recent_checked_us, "
             "certificate_issuer, certificate_expires_s FROM pulsimo.keeper_endpoints($1)",
@@ -167,11 +160,21 @@ Installation Store::look() {
     pg::transaction("pulsimo: look at the state", [&] {
         extension_ = pg::call([] { return get_extension_oid("pulsimo", true); });
         if (!OidIsValid(extension_)) return;
-        enter();
         found = Installation::other_version;
-        if (version_.run({}) != 1 || pg::column_text(0, 1) != PULSIMO_VERSION) return;
+        try {
+            enter();
+        } catch (const ExtensionChanged&) {
+            return;
+        }
         found = state_.run({}) == 1 && pg::column_bool(0, 1) ? Installation::running : Installation::stopped;
     });
+    return found;
+}
+
+bool Store::has_prepared_transactions() {
+    bool found = false;
+    pg::transaction("pulsimo: look for prepared transactions",
+                    [&] { found = prepared_.run({}) == 1 && pg::column_bool(0, 1); });
     return found;
 }
 
@@ -181,6 +184,9 @@ void Store::enter() {
         return get_extension_oid("pulsimo", true) == extension_;
     });
     if (!unchanged) throw ExtensionChanged("the extension was dropped");
+    if (version_.run({}) != 1 || pg::column_text(0, 1) != PULSIMO_VERSION) {
+        throw ExtensionChanged("the extension is of another version");
+    }
 }
 
 std::vector<Watched> Store::load(const std::optional<std::vector<std::int64_t>>& ids) {
@@ -228,7 +234,7 @@ void Store::make_partitions(std::int64_t first_day, std::int64_t last_day) {
 
 void Store::insert_checks(std::span<const Pending> batch) {
     Datum errors = array_of(batch, TEXTOID, -1, TYPALIGN_INT,
-                            [](const Pending& p) { return pg::text_datum(for_database(p.result.detail)); });
+                            [](const Pending& p) { return pg::text_datum(pg::from_utf8(p.result.detail)); });
     insert_.run({int64s(batch, INT8OID, [](const Pending& p) { return p.result.endpoint_id; }),
                  int64s(batch, TIMESTAMPTZOID, [](const Pending& p) { return to_timestamp(p.result.started_at_us); }),
                  int32s(batch, [](const Pending& p) { return static_cast<int>(p.verdict); }),
@@ -255,7 +261,7 @@ void Store::record_certificates(std::span<const Pending> batch) {
     for (const Pending& pending : batch) {
         if (!pending.certificate_changed) continue;
         certificates.push_back({{"endpoint_id", pending.result.endpoint_id},
-                                {"issuer", for_database(pending.result.certificate_issuer)},
+                                {"issuer", pg::from_utf8(pending.result.certificate_issuer)},
                                 {"expires_s", pending.result.certificate_expires_at_s}});
     }
     if (!certificates.empty()) certificates_.run({pg::text_datum(certificates.dump())});

@@ -1,8 +1,8 @@
 // Everything a keeper reads from and writes to tables. Each call is one short transaction.
 //
-// Every transaction first takes AccessShareLock on the extension itself and looks whether it is still the one the
-// keeper started with: DROP EXTENSION then waits for us or we find it gone, and no deadlock over table locks is
-// possible. The SQL behind it lives in src/sql/keeper.sql, and is called by its qualified name.
+// Every transaction first takes AccessShareLock on the extension itself and looks whether it is still the one, of the
+// version, that the keeper started with: DROP EXTENSION and, by our hook, ALTER EXTENSION UPDATE take that lock
+// exclusively before any table, so they wait for us or we find another extension, and there is no deadlock. The SQL behind it lives in src/sql/keeper.sql, and is called by its qualified name.
 #pragma once
 
 #include <optional>
@@ -30,6 +30,7 @@ struct Watched {
     health::State state;
     std::string certificate_issuer;
     std::int64_t certificate_expires_at_s = 0;
+    bool stale = false;  // the tables refused a change: their state counts, not ours
 };
 
 // A result on its way into the tables, with what it caused.
@@ -47,6 +48,9 @@ class Store {
     Store();
 
     Installation look();
+
+    // Whether a prepared transaction of this database waits, which may have changed anything.
+    bool has_prepared_transactions();
 
     // The endpoints with these ids, or all; paused ones and ones that are gone are left out.
     std::vector<Watched> load(const std::optional<std::vector<std::int64_t>>& ids);
@@ -69,6 +73,7 @@ class Store {
     std::int64_t partitioned_to_day_ = -1;
     pg::Statement version_;
     pg::Statement state_;
+    pg::Statement prepared_;
     pg::Statement load_;
     pg::Statement insert_;
     pg::Statement changes_;

@@ -6,7 +6,6 @@
 extern "C" {
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "commands/extension.h"
 }
 
 namespace pulsimo::worker {
@@ -15,6 +14,7 @@ namespace {
 
 constexpr int kSuspendPatienceMs = 5000;
 constexpr int kSuspendTurnMs = 100;
+constexpr int kMaxSuspended = 8;  // databases, by one transaction
 
 // What the running transaction has to tell at commit.
 struct Notes {
@@ -23,7 +23,8 @@ struct Notes {
     bool all_changed;
     int changed_count;
     std::int64_t changed[DatabaseSlot::kMaxChanged];
-    bool suspended_something;
+    int suspended_count;
+    Oid suspended[kMaxSuspended];
 
     bool any() const { return state_changed || extension_dropped || all_changed || changed_count > 0; }
 };
@@ -53,20 +54,28 @@ bool hand_over() {
     return true;
 }
 
-void end_suspension() {
+void end_suspensions() {
     SharedLock lock;
-    for (int i = 0; i < shared()->slot_count; i++) {
-        if (shared()->slots[i].suspended_by == MyProcPid) shared()->slots[i].suspended_by = 0;
+    for (int i = 0; i < notes.suspended_count; i++) {
+        DatabaseSlot* slot = find_slot(notes.suspended[i]);
+        if (slot != nullptr && slot->suspensions > 0) slot->suspensions--;
     }
     wake_launcher();
 }
 
+void mark_prepared() {
+    SharedLock lock;
+    DatabaseSlot* slot = notes.state_changed ? claim_slot(MyDatabaseId) : find_slot(MyDatabaseId);
+    if (slot != nullptr) slot->has_prepared = true;
+}
+
 void at_transaction_end(XactEvent event, void* /*arg*/) {
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) return;
-    if (notes.suspended_something) end_suspension();
+    if (notes.suspended_count > 0) end_suspensions();
+    if (event == XACT_EVENT_PREPARE && notes.any()) mark_prepared();
     bool handed_over = event != XACT_EVENT_COMMIT || !notes.any() || hand_over();
-    notes.state_changed = notes.extension_dropped = notes.all_changed = notes.suspended_something = false;
-    notes.changed_count = 0;
+    notes.state_changed = notes.extension_dropped = notes.all_changed = false;
+    notes.changed_count = notes.suspended_count = 0;
     if (!handed_over) {
         ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
                           errmsg("pulsimo already monitors %d databases, this one is not monitored",
@@ -83,19 +92,27 @@ bool ready_to_note() {
     return true;
 }
 
+bool is_suspended_by_us(Oid database) {
+    for (int i = 0; i < notes.suspended_count; i++) {
+        if (notes.suspended[i] == database) return true;
+    }
+    return false;
+}
+
 // The slot whose keeper has to go first; nullptr when the database has none.
 DatabaseSlot* ask_for_suspension(Oid database) {
     SharedLock lock;
     DatabaseSlot* slot = find_slot(database);
-    if (slot == nullptr) return nullptr;
-    slot->suspended_by = MyProcPid;
-    notes.suspended_something = true;
+    if (slot == nullptr || notes.suspended_count == kMaxSuspended) return nullptr;
+    if (!is_suspended_by_us(database)) {
+        slot->suspensions++;
+        notes.suspended[notes.suspended_count++] = database;
+    }
     wake_keeper(*slot);
     wake_launcher();
     return slot;
 }
 
-// It is the launcher who notes that a keeper has ended. While there is none, the keeper's own farewell must do.
 bool keeper_exists(Oid database) {
     SharedLock lock;
     DatabaseSlot* slot = find_slot(database);
@@ -123,9 +140,14 @@ void note_state_changed() {
 }
 
 void note_prepared_commit() {
-    if (!OidIsValid(get_extension_oid("pulsimo", true))) return;
-    note_all_changed();
-    note_state_changed();
+    if (!ready_to_note()) return;
+    bool has_prepared = false;
+    {
+        SharedLock lock;
+        const DatabaseSlot* slot = find_slot(MyDatabaseId);
+        has_prepared = slot != nullptr && slot->has_prepared;
+    }
+    if (has_prepared) notes.all_changed = notes.state_changed = true;
 }
 
 void note_extension_dropped() {

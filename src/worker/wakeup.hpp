@@ -1,8 +1,8 @@
 // How a session tells our workers what it did, at commit and not before.
 //
 // SQL functions and triggers only note what happened; a transaction callback hands it over once the transaction is
-// visible to others. A rollback tells nobody. A prepared transaction is told of by COMMIT PREPARED, which cannot know
-// what it contains and so makes the keeper look at the state and read everything again.
+// visible to others. A rollback tells nobody. A transaction that is prepared leaves a mark that there will be something to
+// tell; COMMIT PREPARED, which cannot know what, then has the keeper look at the state and read everything again.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ void note_changed_endpoint(std::int64_t endpoint_id);  // read this endpoint aga
 void note_all_changed();                               // read all endpoints again
 void note_state_changed();                             // start(), stop(): a keeper shall look, one shall start if there is none
 
-void note_prepared_commit();                           // anything may have changed, if we are installed here
+void note_prepared_commit();                           // anything may have changed, if there is a mark
 void note_extension_dropped();                         // a keeper, if there is one, shall look whether it was ours
 
 // This session needs the database to itself until its transaction ends (DROP DATABASE and the like): stops the

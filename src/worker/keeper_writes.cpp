@@ -1,0 +1,168 @@
+// The keeper's way into the tables: batches, and what becomes of results that cannot be written.
+//
+//  - A batch closes by age, by size, or at once for a change of status or an answer that somebody waits for.
+//  - What the tables refuse for what it contains is found by halving the batch, and dropped; the rest is written.
+//  - What fails on a lock: if results without changes can be written, then it is not the table that is locked but some
+//    endpoint or incident, by somebody's open transaction. Results that change the status of such an endpoint are held
+//    apart for a while, in their order, and everybody else's go on.
+//  - Anything else (a full disk, a locked table, a read-only database): everything waits and is tried again.
+
+#include <algorithm>
+#include <iterator>
+
+#include "worker/check_requests.hpp"
+#include "worker/keeper.hpp"
+
+#include "pg/guard.hpp"
+
+namespace pulsimo::worker {
+
+namespace {
+
+constexpr int kBatchesPerTurn = 10;               // so that a backlog does not keep sessions waiting for an answer
+constexpr int kLocksPerRound = 2;                 // each costs a lock_timeout
+constexpr std::int64_t kHoldUs = 5'000'000;
+
+// SQLSTATE classes 22 and 23, and P0 of a trigger that says no: what is being written is at fault, and trying again
+// will not help.
+bool is_refusal_of_data(int sqlstate) {
+    const int category = ERRCODE_TO_CATEGORY(sqlstate);
+    return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+           category == ERRCODE_PLPGSQL_ERROR;
+}
+
+bool is_locked_out(int sqlstate) {
+    return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+void append(std::vector<Pending>& to, std::vector<Pending>&& from) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+}  // namespace
+
+bool Keeper::batch_is_due() const {
+    if (pending_.empty()) return false;
+    const std::int64_t now = clock_.monotonic_us();
+    if (!write_backoff_.over(now)) return false;
+    return urgent_ || pending_.size() >= static_cast<std::size_t>(settings::batch_size) ||
+           now >= oldest_pending_us_ + std::int64_t{settings::batch_delay_ms} * 1000;
+}
+
+void Keeper::write_batches() {
+    if (!held_.empty() && clock_.monotonic_us() >= held_until_us_) release_held();
+    if (!batch_is_due()) return;
+    for (int batches = 0; batches < kBatchesPerTurn && !pending_.empty(); batches++) {
+        std::vector<Pending> left = write(take_batch());
+        if (left.empty()) continue;
+        pending_.insert(pending_.begin(), std::make_move_iterator(left.begin()), std::make_move_iterator(left.end()));
+        write_backoff_.failed(clock_.monotonic_us());
+        return;
+    }
+    if (pending_.empty()) urgent_ = false;
+}
+
+std::vector<Pending> Keeper::take_batch() {
+    const auto length = std::min(pending_.size(), static_cast<std::size_t>(settings::batch_size));
+    const auto end = pending_.begin() + static_cast<std::ptrdiff_t>(length);
+    std::vector<Pending> batch(std::make_move_iterator(pending_.begin()), std::make_move_iterator(end));
+    pending_.erase(pending_.begin(), end);
+    return batch;
+}
+
+// Writes what can be written. Returns what has to wait, in its order.
+std::vector<Pending> Keeper::write(std::vector<Pending> batch) {
+    if (!locked_.empty()) return write_around_locks(std::move(batch));
+    auto failure = write_whole(batch);
+    if (!failure) return {};
+    if (is_locked_out(failure->sqlstate)) return write_around_locks(std::move(batch));
+    if (is_refusal_of_data(failure->sqlstate)) return write_halves(std::move(batch), *failure);
+    complain("write results", *failure);
+    return batch;
+}
+
+std::optional<pg::Failure> Keeper::write_whole(std::span<const Pending> batch) {
+    if (batch.empty()) return std::nullopt;
+    if (auto failure = attempt([&] { store_.write(batch); })) return failure;
+    slot_.keeper.checks += static_cast<std::int64_t>(batch.size());
+    for (const Pending& pending : batch) {
+        if (pending.result.request_id != 0) answer_request(slot_, pending.result, pending.verdict);
+        if (!refused_.empty()) refused_.erase(pending.result.endpoint_id);
+    }
+    write_backoff_.reset();
+    if (complaints_.erase("write results") > 0) pg::call([] { ereport(LOG, (errmsg("pulsimo writes results again"))); });
+    return std::nullopt;
+}
+
+std::vector<Pending> Keeper::write_halves(std::vector<Pending> batch, const pg::Failure& failure) {
+    if (batch.size() == 1) {
+        drop(batch.front(), failure);
+        return {};
+    }
+    const auto middle = batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2);
+    std::vector<Pending> second(std::make_move_iterator(middle), std::make_move_iterator(batch.end()));
+    batch.erase(middle, batch.end());
+    std::vector<Pending> left = write(std::move(batch));
+    append(left, left.empty() ? write(std::move(second)) : std::move(second));
+    return left;
+}
+
+std::vector<Pending> Keeper::write_around_locks(std::vector<Pending> batch) {
+    auto changes = std::stable_partition(batch.begin(), batch.end(), [](const Pending& p) { return p.changes.empty(); });
+    if (auto failure = write_whole({batch.begin(), changes})) {
+        complain("write results", *failure);
+        return batch;
+    }
+    // Those that were locked the last time come last, so that they do not keep the others waiting again.
+    std::stable_partition(changes, batch.end(),
+                          [this](const Pending& p) { return !suspects_.contains(p.result.endpoint_id); });
+    int locks = 0;
+    for (auto each = changes; each != batch.end(); ++each) {
+        const std::int64_t id = each->result.endpoint_id;
+        if (locked_.contains(id) || locks == kLocksPerRound) {
+            hold(std::move(*each));
+        } else if (auto failure = write_whole({each, 1})) {
+            if (!is_locked_out(failure->sqlstate)) {
+                return {std::make_move_iterator(each), std::make_move_iterator(batch.end())};
+            }
+            locks++;
+            hold(std::move(*each));
+        }
+    }
+    return {};
+}
+
+void Keeper::hold(Pending&& pending) {
+    if (held_.empty()) held_until_us_ = clock_.monotonic_us() + kHoldUs;
+    locked_.insert(pending.result.endpoint_id);
+    held_.push_back(std::move(pending));
+}
+
+void Keeper::release_held() {
+    pending_.insert(pending_.begin(), std::make_move_iterator(held_.begin()), std::make_move_iterator(held_.end()));
+    held_.clear();
+    suspects_ = std::move(locked_);
+    locked_.clear();
+    urgent_ = true;
+}
+
+// The tables know nothing of what they refused, nor of the change of status that it may have caused. So we go on from
+// what they do know: an outage whose begin was refused is then told with the next result.
+void Keeper::drop(const Pending& pending, const pg::Failure& failure) {
+    const std::int64_t endpoint_id = pending.result.endpoint_id;
+    if (refused_.insert(endpoint_id).second) {
+        pg::call([&] {
+            ereport(LOG, (errcode(failure.sqlstate),
+                          errmsg("pulsimo drops results of endpoint %lld that cannot be stored: %s",
+                                 static_cast<long long>(endpoint_id), failure.message)));
+        });
+    }
+    slot_.keeper.skipped++;
+    if (pending.result.request_id != 0) refuse_request(slot_, pending.result.request_id, "its result cannot be stored");
+    auto place = watched_.find(endpoint_id);
+    if (place == watched_.end() || pending.changes.empty()) return;
+    place->second.stale = true;
+    wishes_.changed.push_back(endpoint_id);
+}
+
+}  // namespace pulsimo::worker
