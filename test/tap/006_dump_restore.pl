@@ -25,13 +25,14 @@ sub new_database {
 sub dump_of {
     my ($on, $database, @options) = @_;
     my $file = "$dir/" . $on->name . "_$database" . join('', @options) . '.dump';
-    $on->command_ok([ 'pg_dump', '-d', $on->connstr($database), '-f', $file, @options ], "pg_dump @options of $database");
+    $on->command_ok([ $on->installed_command('pg_dump'), '-d', $on->connstr($database), '-f', $file, @options ],
+        "pg_dump @options of $database");
     return $file;
 }
 
 sub restore_command {
     my ($on, $database, @options) = @_;
-    return [ 'pg_restore', '-d', $on->connstr($database), @options ];
+    return [ $on->installed_command('pg_restore'), '-d', $on->connstr($database), @options ];
 }
 
 # The restored database holds what the source held, and is not monitored.

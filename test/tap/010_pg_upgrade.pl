@@ -52,7 +52,7 @@ sub upgrade {
     my $back = getcwd();
     chdir PostgreSQL::Test::Utils::tempdir();
     $new->command_ok([
-        'pg_upgrade', '--retain', '-d', $old->data_dir, '-D', $new->data_dir, '-b', "$older/bin", '-B', "$newer/bin",
+        $new->installed_command('pg_upgrade'), '--retain', '-d', $old->data_dir, '-D', $new->data_dir, '-b', "$older/bin", '-B', "$newer/bin",
         '-s', $new->host, '-p', $old->port, '-P', $new->port
     ], 'pg_upgrade');
     chdir $back;
@@ -103,7 +103,9 @@ is($after->{$_}, $before->{$_}, "database $_ is what it was") for sort keys %$be
 is(members_that_are_partitions($new, 'postgres'), '', 'no partition belongs to the extension');
 $new->safe_psql('postgres', 'CREATE DATABASE fresh');
 create_extension($new, 'fresh');
-is(catalog_difference(catalog($new, 'fresh'), catalog($new, 'postgres')), '', 'the catalog is that of a fresh installation');
+# Another major prints the body of some functions in other words, and pg_upgrade notes privileges in another way.
+is(catalog_difference(map { catalog($new, $_, 'function', 'initial_privilege') } 'fresh', 'postgres'), '',
+    'the catalog is that of a fresh installation');
 $new->append_conf('postgresql.conf', "shared_preload_libraries = 'pulsimo'\n");
 $new->restart;
 

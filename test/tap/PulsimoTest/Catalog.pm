@@ -31,11 +31,12 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     AND d.refobjid = (SELECT e.oid FROM pg_extension e WHERE e.extname = 'pulsimo')
 SQL
     schema => <<'SQL',
-SELECT concat_ws(' ', n.nspname, n.nspowner::regrole, n.nspacl) FROM pg_namespace n WHERE n.nspname = 'pulsimo'
+SELECT concat_ws(' ', n.nspname, n.nspowner::regrole, coalesce(n.nspacl, acldefault('n', n.nspowner))) FROM pg_namespace n WHERE n.nspname = 'pulsimo'
 SQL
     relation => <<"SQL",
 SELECT concat_ws(' ', c.oid::regclass, c.relkind, c.relpersistence, c.relowner::regrole, c.relrowsecurity,
-                 c.relforcerowsecurity, c.relreplident, c.reloptions, pg_get_partkeydef(c.oid), 'acl:', c.relacl)
+                 c.relforcerowsecurity, c.relreplident, c.reloptions, pg_get_partkeydef(c.oid), 'acl:',
+                 coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)))
 FROM pg_class c WHERE c.$in_schema
 SQL
     column => <<"SQL",
@@ -78,13 +79,13 @@ SELECT concat_ws(' ', s.seqrelid::regclass, s.seqtypid::regtype, s.seqstart, s.s
 FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid WHERE c.relnamespace = 'pulsimo'::regnamespace
 SQL
     type => <<'SQL',
-SELECT concat_ws(' ', t.oid::regtype, t.typtype, t.typowner::regrole, t.typnotnull, t.typacl,
+SELECT concat_ws(' ', t.oid::regtype, t.typtype, t.typowner::regrole, t.typnotnull, coalesce(t.typacl, acldefault('T', t.typowner)),
                  ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder))
 FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
 WHERE t.typnamespace = 'pulsimo'::regnamespace AND t.typelem = 0 AND NOT coalesce(c.relispartition, false)
 SQL
     function => <<'SQL',
-SELECT concat_ws(' ', p.proowner::regrole, 'acl:', p.proacl, pg_get_functiondef(p.oid))
+SELECT concat_ws(' ', p.proowner::regrole, 'acl:', coalesce(p.proacl, acldefault('f', p.proowner)), pg_get_functiondef(p.oid))
 FROM pg_proc p WHERE p.pronamespace = 'pulsimo'::regnamespace AND p.prokind <> 'a'
 SQL
     initial_privilege => <<'SQL',
@@ -97,12 +98,14 @@ SELECT d::text FROM pg_default_acl d WHERE d.defaclnamespace = 'pulsimo'::regnam
 SQL
 );
 
+# Everything, or without some of the kinds above.
 sub catalog {
-    my ($node, $database) = @_;
+    my ($node, $database, @without) = @_;
+    my %left_out = map { $_ => 1 } @without;
     my $sql = join ' UNION ALL ', map {
         (my $query = $queries{$_}) =~ s/\s+\z//;
         "SELECT '$_: ' || line FROM ($query) q (line)"
-    } sort keys %queries;
+    } grep { !$left_out{$_} } sort keys %queries;
     return $node->safe_psql($database,
         "SELECT replace(line, E'\\n', '\\n') FROM ($sql) a (line) ORDER BY line COLLATE \"C\"");
 }

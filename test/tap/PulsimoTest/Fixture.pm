@@ -41,7 +41,7 @@ SQL
     [1, undef, <<'SQL'],
 INSERT INTO pulsimo.endpoints (project_id, name, url, check_interval, timeout, retry_interval, degraded_after, options,
                                paused)
-VALUES (1, 'plain', 'http://127.0.0.1:1/', '60 s', '10 s', NULL, NULL, '{}', false),
+VALUES (1, 'plain', 'http://127.0.0.1:1/', '2 s', '1 s', NULL, NULL, '{}', false),
        (2, 'all set', 'http://127.0.0.1:1/?q=%22', '1 day', '30 s', '5 s', '500 ms',
         '{"method": "POST", "body": "a\nb\t\\\"c\"", "headers": {"X-Note": "1"}}', true),
        (2, 'gone', 'http://127.0.0.1:1/gone', '60 s', '10 s', NULL, NULL, '{}', false);

@@ -62,8 +62,9 @@ sub why_majors_do_not_fit {
     my $file = PostgreSQL::Test::Utils::tempdir() . '/control.sql';
     $_->safe_psql('postgres', 'CREATE DATABASE control') for $older, $newer;
     $older->safe_psql('control', 'CREATE TABLE plain (a integer)');
-    my $fits = $newer->run_log([ 'pg_dump', '-d', $older->connstr('control'), '-f', $file ])
-      && $newer->run_log([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $file, '-d', $newer->connstr('control') ]);
+    my ($dump, $psql) = map { $newer->installed_command($_) } 'pg_dump', 'psql';
+    my $fits = $newer->run_log([ $dump, '-d', $older->connstr('control'), '-f', $file ])
+      && $newer->run_log([ $psql, '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $file, '-d', $newer->connstr('control') ]);
     $_->safe_psql('postgres', 'DROP DATABASE control') for $older, $newer;
     return '' if $fits;
     my ($from, $to) = map { $_->safe_psql('postgres', 'SHOW server_version') } $older, $newer;

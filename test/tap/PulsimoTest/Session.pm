@@ -10,6 +10,7 @@ package PulsimoTest::Session;
 
 use strict;
 use warnings;
+use parent 'PulsimoTest::Process';
 use IPC::Run;
 use PostgreSQL::Test::Utils;
 
@@ -18,9 +19,9 @@ sub start {
     my $self = bless { in => '', out => '', asked => 0 }, $class;
     my @command = ($node->installed_command('psql'), '-XAtq', '-d', $node->connstr($database // 'postgres'), '-f', '-');
     $self->{timer} = IPC::Run::timer($PostgreSQL::Test::Utils::timeout_default);
-    $self->{psql} = IPC::Run::start(\@command, '<', \$self->{in}, '>&', \$self->{out}, $self->{timer});
+    $self->{process} = IPC::Run::start(\@command, '<', \$self->{in}, '>&', \$self->{out}, $self->{timer});
     $self->query('\set VERBOSITY verbose');
-    return $self;
+    return $self->watch;
 }
 
 # Errors come in the order of the output, since psql writes both to the same place and the marker last.
@@ -32,7 +33,7 @@ sub try {
     $self->{in} .= "$sql\n;\n\\echo $marker\n";
     until ($self->{out} =~ /^\Q$marker\E$/m) {
         die "no answer to: $sql\nso far: $self->{out}" if $self->{timer}->is_expired;
-        $self->{psql}->pump;
+        $self->{process}->pump;
     }
     $self->{timer}->reset;
     return $self->{out} =~ s/^\Q$marker\E\n//mr =~ s/\n\z//r;
@@ -47,16 +48,9 @@ sub query {
 
 sub quit {
     my ($self) = @_;
-    my $psql = delete $self->{psql} or return;
+    my $psql = delete $self->{process} or return;
     $self->{in} .= "\\q\n";
     $psql->finish;
-    return;
-}
-
-sub DESTROY {
-    my ($self) = @_;
-    local ($?, $@);
-    $self->{psql}->kill_kill(grace => 1) if $self->{psql};
     return;
 }
 

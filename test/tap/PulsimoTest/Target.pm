@@ -4,6 +4,7 @@ package PulsimoTest::Target;
 
 use strict;
 use warnings;
+use parent 'PulsimoTest::Process';
 use HTTP::Tiny;
 use IPC::Run;
 
@@ -16,7 +17,7 @@ sub start {
     $self->{process}->pump until $self->{out} =~ /(\d+)\n/;
     $timeout->reset;
     ($self->{port}) = $self->{out} =~ /(\d+)\n/;
-    return $self;
+    return $self->watch;
 }
 
 sub port { return $_[0]{port} }
@@ -35,19 +36,5 @@ sub control {
 
 sub down { return $_[0]->control('down') }
 sub up { return $_[0]->control('up') }
-
-sub stop {
-    my ($self) = @_;
-    my $process = delete $self->{process} or return;
-    $process->kill_kill(grace => 2);
-    return;
-}
-
-sub DESTROY {
-    my ($self) = @_;
-    local ($?, $@);
-    $self->stop;
-    return;
-}
 
 1;

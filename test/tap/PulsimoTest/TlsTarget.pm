@@ -4,6 +4,7 @@ package PulsimoTest::TlsTarget;
 
 use strict;
 use warnings;
+use parent 'PulsimoTest::Process';
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -22,17 +23,10 @@ sub start {
         '<', \$self->{in}, '>', \$self->{out}, '2>', '/dev/null', $timeout);
     $self->{process}->pump until $self->{out} =~ /^ACCEPT/m;
     $timeout->reset;
-    return $self;
+    return $self->watch;
 }
 
 sub url { return "https://127.0.0.1:$_[0]{port}/" }
 sub certificate { return $_[0]{certificate} }
-
-sub DESTROY {
-    my ($self) = @_;
-    local ($?, $@);
-    $self->{process}->kill_kill(grace => 2) if $self->{process};
-    return;
-}
 
 1;
