@@ -90,7 +90,10 @@ void HttpExchange::set_target(CURL* easy) {
     const std::string name = tls_name();
     const bool renamed = target.https && name != target.host;
     set_option(easy, CURLOPT_URL, renamed ? target.url_with_host(name).c_str() : target.url.c_str());
-    if (!SocketAddress::parse(name, 0)) handle_->pin_addresses(name, target.port, request_.addresses);
+    if (!SocketAddress::parse(name, 0)) {
+        handle_->pin_addresses(name, target.port, request_.addresses);
+        set_option(easy, CURLOPT_RESOLVER_START_FUNCTION, &refuse_to_resolve);
+    }
     set_option(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     set_option(easy, CURLOPT_PROXY, "");  // also keeps the proxies of the environment away
     set_option(easy, CURLOPT_NOSIGNAL, 1L);
@@ -179,6 +182,9 @@ std::size_t HttpExchange::body_arrived(char* data, std::size_t size, std::size_t
     auto& exchange = *static_cast<HttpExchange*>(self);
     return exchange.response_.take_body({data, size * count}) ? size * count : CURL_WRITEFUNC_ERROR;
 }
+
+// Should libcurl ever look for a name under another spelling than the one we pinned, it must not start a thread for it.
+int HttpExchange::refuse_to_resolve(void*, void*, void*) noexcept { return 1; }
 
 // The last word on addresses: whatever path an address took into libcurl, this is the one that is connected to.
 curl_socket_t HttpExchange::open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {

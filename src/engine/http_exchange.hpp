@@ -79,6 +79,7 @@ class HttpExchange final : private Transfer {
 
     static std::size_t header_arrived(char* data, std::size_t size, std::size_t count, void* self) noexcept;
     static std::size_t body_arrived(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+    static int refuse_to_resolve(void* resolver, void* reserved, void* self) noexcept;
     static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
     static CURLcode tls_begins(CURL* easy, void* context, void* self) noexcept;
     void look_at_reused_connection() noexcept;

@@ -9,6 +9,8 @@ namespace pulsimo::engine {
 
 namespace {
 
+constexpr const char* kUserAgent = "Pulsimo";
+
 // Any header of a user may carry a secret, whatever its name. Only these go to an origin the user has not named.
 constexpr std::array kHarmlessHeaders{"Accept", "Accept-Language", "Cache-Control", "Content-Type", "User-Agent"};
 
@@ -41,9 +43,11 @@ CurlList header_list(const HttpPlan& plan, bool own_origin) {
     if (own_origin && !options.server_name.empty() && !has_header(options, "Host")) {
         list.add("Host: " + plan.target.host_header());
     }
+    // As a line of the list: libcurl would build it anew for every request out of CURLOPT_USERAGENT.
+    if (!has_header(options, "User-Agent")) list.add(std::string("User-Agent: ") + kUserAgent);
+    if (options.body.empty()) return list;
     list.add("Expect:");  // libcurl would wait up to a second for a server to agree to a larger body
-    // What libcurl assumes about a body is wrong for most.
-    if (!options.body.empty() && !has_header(options, "Content-Type")) list.add("Content-Type:");
+    if (!has_header(options, "Content-Type")) list.add("Content-Type:");  // what libcurl assumes is wrong for most
     return list;
 }
 

@@ -13,10 +13,10 @@ namespace {
 constexpr const char* kResolvConf = "/etc/resolv.conf";
 constexpr std::int64_t kFileCheckUs = 5'000'000;
 
-// c-ares waits for 75 s by default, longer than a check lives. With these, one dead server costs 2 s before the next is
-// asked, and a single one is given up after 6 s.
-constexpr int kQueryTimeoutMs = 2000;
-constexpr int kQueryTries = 2;
+// c-ares waits for 75 s by default, longer than a check lives. With these, a lost packet or a dead server costs 1 s before
+// the next attempt, and a single server is given up after 7 s.
+constexpr int kQueryTimeoutMs = 1000;
+constexpr int kQueryTries = 3;
 
 // c-ares keeps its timeouts in buckets and is asked to look at them at this pace while questions are open. To ask it
 // for the next timeout after each event instead would walk all open questions each time.
