@@ -132,9 +132,24 @@ std::int64_t longest_interval(const State& state, const Policy& policy) {
     return std::max(state.last_interval_us, policy.interval_us);
 }
 
+std::int64_t longest_silence(const State& state, const Policy& policy) {
+    return 2 * longest_interval(state, policy) + policy.timeout_us;
+}
+
 bool is_gap(const State& state, std::int64_t at_us, const Policy& policy) {
-    const std::int64_t longest_silence = 2 * longest_interval(state, policy) + policy.timeout_us;
-    return state.last_checked_us != 0 && at_us - state.last_checked_us > longest_silence;
+    return state.last_checked_us != 0 && at_us - state.last_checked_us > longest_silence(state, policy);
+}
+
+// When a check counts as made. A clock that was set back a little must not turn the order of checks around; one that
+// was far ahead must not have us live in its future until that has come.
+std::int64_t take_time(State& state, std::int64_t checked_at_us, const Policy& policy) {
+    if (state.last_checked_us - checked_at_us <= longest_silence(state, policy)) {
+        return std::max(checked_at_us, state.last_checked_us);
+    }
+    forget_counters(state);
+    state.last_checked_us = 0;
+    state.since_us = std::min(state.since_us, checked_at_us);
+    return checked_at_us;
 }
 
 std::optional<Change> take_gap(State& state, std::int64_t at_us, const Policy& policy) {
@@ -181,7 +196,7 @@ Status judge(const Observation& observation, const Policy& policy) noexcept {
 Step step(State& state, const Observation& observation, const Policy& policy) {
     Step result;
     result.verdict = judge(observation, policy);
-    const std::int64_t at_us = std::max(observation.checked_at_us, state.last_checked_us);
+    const std::int64_t at_us = take_time(state, observation.checked_at_us, policy);
     if (const auto gap = take_gap(state, at_us, policy)) result.changes.push_back(*gap);
     count(state, result.verdict, at_us, policy);
     remember_time(state, at_us, policy);

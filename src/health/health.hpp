@@ -14,7 +14,8 @@
 //  - a gap without any result longer than two intervals and the timeout makes it unknown from one interval after the
 //    last result (server off, database not writable, slots skipped), and forgets the counters;
 //  - while failing below the threshold the next check comes after retry_interval, if that is shorter than the interval;
-//  - no change is dated before the one that went before it.
+//  - no change is dated before the one that went before it, unless the clock was set back by more than such a gap: then
+//    the counters are forgotten and the new time counts.
 #pragma once
 
 #include <cstdint>
@@ -85,8 +86,8 @@ struct Step {
 // The verdict of one check by itself.
 Status judge(const Observation& observation, const Policy& policy) noexcept;
 
-// Takes one result into the state. Results of an endpoint come in the order of their start; one that is older than
-// the last (the wall clock was set back) is judged, but dated as the last one: afterwards state.last_checked_us is the
+// Takes one result into the state. Results of an endpoint come in the order of their start; one that is a little older
+// than the last (the wall clock was set back) is judged, but dated as the last one: afterwards state.last_checked_us is the
 // time to store it under.
 Step step(State& state, const Observation& observation, const Policy& policy);
 

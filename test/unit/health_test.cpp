@@ -189,10 +189,23 @@ TEST(Step, DatesAnOlderResultAsTheLast) {
     State state;
     const Policy limits = policy(2, 1);
     step(state, observation('P', kStart), limits);
-    step(state, observation('F', kStart - 3600 * kSecond), limits);
+    step(state, observation('F', kStart - 100 * kSecond), limits);
     EXPECT_EQ(state.last_checked_us, kStart);
-    const Step result = step(state, observation('F', kStart - 3540 * kSecond), limits);
+    const Step result = step(state, observation('F', kStart - 40 * kSecond), limits);
     ASSERT_EQ(result.changes.size(), 1U);
+    EXPECT_EQ(result.changes[0].at_us, kStart);
+}
+
+TEST(Step, LeavesAFutureThatTheClockHadWrongly) {
+    State state;
+    const Policy limits = policy(2, 1);
+    step(state, observation('P', kStart + 24 * 3600 * kSecond), limits);
+    step(state, observation('F', kStart), limits);
+    EXPECT_EQ(state.last_checked_us, kStart);
+    EXPECT_EQ(state.status, Status::up);
+    const Step result = step(state, observation('F', kStart + kInterval), limits);
+    ASSERT_EQ(result.changes.size(), 1U);
+    EXPECT_EQ(result.changes[0].to, Status::down);
     EXPECT_EQ(result.changes[0].at_us, kStart);
 }
 

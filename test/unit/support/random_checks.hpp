@@ -2,6 +2,7 @@
 // that is set back now and then.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 
@@ -11,7 +12,9 @@ namespace pulsimo::health {
 
 class RandomChecks {
   public:
-    explicit RandomChecks(unsigned seed) : random_(seed), policy_(random_policy()) {}
+    // far_back: the clock is also set back by more than a gap, so that time begins anew.
+    explicit RandomChecks(unsigned seed, bool far_back = false)
+        : random_(seed), policy_(random_policy()), far_back_(far_back) {}
 
     const Policy& policy() const { return policy_; }
 
@@ -39,17 +42,26 @@ class RandomChecks {
 
     std::int64_t advance_clock() {
         const int luck = below(60);
-        if (luck == 0) return now_us_ += policy_.interval_us * (2 + below(4));
-        if (luck == 1) return now_us_ -= policy_.interval_us * below(5);
-        return now_us_ += below(4) == 0 ? policy_.retry_interval_us : policy_.interval_us;
+        if (luck == 0) {
+            now_us_ += policy_.interval_us * (2 + below(4));
+        } else if (luck == 1) {
+            now_us_ -= policy_.interval_us * below(5);
+            if (!far_back_) now_us_ = std::max(now_us_, latest_us_ - 2 * policy_.interval_us);
+        } else {
+            now_us_ += below(4) == 0 ? policy_.retry_interval_us : policy_.interval_us;
+        }
+        latest_us_ = std::max(latest_us_, now_us_);
+        return now_us_;
     }
 
     std::mt19937_64 random_;
     Policy policy_;
+    bool far_back_;
     int row_ = 1 + below(12);      // how long a row of one outcome lasts, on average
     int trouble_ = 1 + below(12);  // one in so many checks is our own trouble
     Outcome outcome_ = Outcome::pass;
     std::int64_t now_us_ = 1'700'000'000'000'000;
+    std::int64_t latest_us_ = now_us_;
 };
 
 }  // namespace pulsimo::health
