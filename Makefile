@@ -41,5 +41,10 @@ $(filter src/engine/% src/health/%,$(OBJS)): override CPPFLAGS += -include src/n
 
 -include $(OBJS:.o=.d)
 
+# What knows its own version is compiled again when a migration is added.
+$(patsubst %.cpp,%.o,$(shell grep -l PULSIMO_VERSION src/*/*.cpp)): build/version-$(lastword $(VERSIONS))
+build/version-%:
+	mkdir -p build && rm -f build/version-* && touch $@
+
 $(DATA_built) &: $(MIGRATIONS) $(wildcard src/sql/*.sql) src/sql/order scripts/generate-extension-sql
 	scripts/generate-extension-sql $(GENERATED) $(MIGRATIONS)

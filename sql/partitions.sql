@@ -82,6 +82,7 @@ WHERE inhparent = 'pulsimo.health_checks'::regclass ORDER BY inhrelid::regclass:
 SELECT count(*) FROM pulsimo.health_checks;
 SELECT pulsimo.drop_partitions_before(NULL);
 SELECT pulsimo.drop_partitions_before('-infinity');
+SELECT pulsimo.drop_partitions_before('2058-10-31 BC');
 SELECT pulsimo.drop_partitions_before((now() AT TIME ZONE 'UTC')::date + 1);
 
 -- What start() makes: today and three days.

@@ -224,6 +224,7 @@ BEGIN
     RETURNING endpoints.id INTO new_id;
     IF NOT EXISTS (SELECT FROM pulsimo.dump_info)
         AND NOT EXISTS (SELECT FROM pulsimo.state s WHERE s.database_oid IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM pulsimo.endpoints e WHERE e.id <> new_id)
     THEN
         PERFORM pulsimo.start();
     END IF;

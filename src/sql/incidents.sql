@@ -103,7 +103,7 @@ DECLARE
         WHERE NOT e.paused AND e.id = ANY (ARRAY(
             SELECT (c.change ->> 'endpoint_id')::bigint FROM jsonb_array_elements(changes) AS c (change)))
         ORDER BY e.id
-        FOR KEY SHARE);
+        FOR SHARE);
     turns bigint;
     messages bigint[] := '{}';
 BEGIN

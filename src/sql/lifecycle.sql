@@ -67,7 +67,10 @@ Example: SELECT pulsimo.start();';
 CREATE OR REPLACE FUNCTION pulsimo.stop() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE pulsimo.state SET running = false, changed_at = now() WHERE running;
+    INSERT INTO pulsimo.state (running, database_oid)
+        SELECT false, d.oid FROM pg_database d WHERE d.datname = current_database()
+    ON CONFLICT (singleton) DO UPDATE
+        SET running = false, database_oid = excluded.database_oid, changed_at = excluded.changed_at;
     PERFORM pulsimo.wake();
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.stop() FROM PUBLIC;
@@ -81,4 +84,4 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 REVOKE ALL ON FUNCTION pulsimo.keeper_state() FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.keeper_state() IS
-'Internal: what the keeper asks first in every transaction, whether to work and for which version.';
+'Internal: what the keeper asks when it starts and after start() and stop(): whether to work, and for which version.';

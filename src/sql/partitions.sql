@@ -98,8 +98,8 @@ DECLARE
     partition regclass;
     dropped integer := 0;
 BEGIN
-    IF (isfinite(day) AND day <= (now() AT TIME ZONE 'UTC')::date) IS NOT TRUE THEN
-        RAISE EXCEPTION 'day must be a date that is not in the future' USING
+    IF (day BETWEEN '1970-01-01' AND (now() AT TIME ZONE 'UTC')::date) IS NOT TRUE THEN
+        RAISE EXCEPTION 'day must be a date from 1970 on that is not in the future' USING
             ERRCODE = 'invalid_parameter_value',
             HINT = 'Checks of today and later days cannot be dropped.';
     END IF;
@@ -107,7 +107,7 @@ BEGIN
         SELECT c.oid FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
         WHERE i.inhparent = 'pulsimo.health_checks'::regclass
             AND c.relname ~ '^health_checks_p[0-9]{8}$'
-            AND c.relname < 'health_checks_p' || to_char(day, 'YYYYMMDD')
+            AND to_date(right(c.relname, 8), 'YYYYMMDD') < day
         ORDER BY c.relname
     LOOP
         EXECUTE format('DROP TABLE %s', partition);

@@ -74,7 +74,7 @@ WHERE w.database IS NULL
 ORDER BY w.database NULLS FIRST, w.role, w.prober;
 REVOKE ALL ON pulsimo.worker_status FROM PUBLIC;
 COMMENT ON VIEW pulsimo.worker_status IS
-'The background workers that serve this database, and the launcher of the server. Counters begin at zero when the server starts.
+'The background workers that serve this database, and the launcher of the server. Counters begin at zero when their process starts.
 Example: SELECT role, pid, running, queued, lateness, last_error FROM pulsimo.worker_status;';
 COMMENT ON COLUMN pulsimo.worker_status.pid IS 'process id as in pg_stat_activity; NULL when it is not running';
 COMMENT ON COLUMN pulsimo.worker_status.role IS 'launcher, keeper or prober';
@@ -84,8 +84,8 @@ COMMENT ON COLUMN pulsimo.worker_status.running IS 'probes under way';
 COMMENT ON COLUMN pulsimo.worker_status.queued IS 'probes or results that wait for their turn';
 COMMENT ON COLUMN pulsimo.worker_status.lateness IS 'how late the last probe started';
 COMMENT ON COLUMN pulsimo.worker_status.max_lateness IS 'how late the latest of all probes started';
-COMMENT ON COLUMN pulsimo.worker_status.checks IS 'checks so far';
-COMMENT ON COLUMN pulsimo.worker_status.failures IS 'checks so far that did not pass';
+COMMENT ON COLUMN pulsimo.worker_status.checks IS 'prober: checks so far; keeper: results written so far';
+COMMENT ON COLUMN pulsimo.worker_status.failures IS 'prober: checks so far that did not pass; keeper: transactions that failed';
 COMMENT ON COLUMN pulsimo.worker_status.skipped IS 'slots that were skipped because the check before had not ended or the worker was late';
 COMMENT ON COLUMN pulsimo.worker_status.restarts IS 'how often it was started again';
 COMMENT ON COLUMN pulsimo.worker_status.last_error IS 'its last own trouble; NULL when there was none';

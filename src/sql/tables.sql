@@ -1,5 +1,6 @@
--- What the tables and types of the migrations mean, and that nobody may use them uninvited. The tables are open to
--- those who are granted rights on them: an INSERT, UPDATE or DELETE of endpoints is as good as the functions.
+-- What the tables and types of the migrations mean, and that nobody may use them uninvited. For the owner of the
+-- extension an INSERT, UPDATE or DELETE of endpoints is as good as the functions; others need rights on what the
+-- triggers of endpoints use as well.
 --
 -- Like all files here, this one has only a current form. The newest script of the chain runs it, on fresh databases
 -- and on ones that have an older form: hence OR REPLACE everywhere. What cannot be replaced (another signature, another
