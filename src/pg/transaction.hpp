@@ -4,6 +4,7 @@
 // puts back the caller's, which must be long-lived.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
