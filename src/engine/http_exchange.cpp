@@ -81,7 +81,7 @@ void HttpExchange::transfer_ended(CURLcode code) {
     listener_.exchange_ended(code);
 }
 
-void HttpExchange::transfer_lost() noexcept { own_errno_ = errno; }
+void HttpExchange::transfer_lost() noexcept { own_errno_ = errno != 0 ? errno : EIO; }
 
 // With a server_name libcurl is told a URL with that name in it, and that this name has the addresses of the real
 // host: SNI and the check of the certificate follow the URL, the Host header is one of ours (http_plan.cpp).

@@ -106,11 +106,16 @@ void HttpProbe::connect_to(std::vector<SocketAddress> addresses) {
     drop_unroutable(addresses);
     if (addresses.size() > kMostAddresses) addresses.erase(addresses.begin() + kMostAddresses, addresses.end());
     doing_ = Doing::exchanging;
-    exchange_.begin({.target = target_,
-                     .addresses = std::move(addresses),
-                     .method = method_,
-                     .own_origin = target_.origin == plan_->target.origin,
-                     .time_left_us = std::max<std::int64_t>(started_us_ + plan_->timeout_us - now(), 0)});
+    try {
+        exchange_.begin({.target = target_,
+                         .addresses = std::move(addresses),
+                         .method = method_,
+                         .own_origin = target_.origin == plan_->target.origin,
+                         .time_left_us = std::max<std::int64_t>(started_us_ + plan_->timeout_us - now(), 0)});
+    } catch (const CurlError& error) {  // say, an option that this libcurl was built without
+        doing_ = Doing::nothing;
+        finish({ErrorClass::internal, std::string("cannot make the request: ") + error.what()});
+    }
 }
 
 // False when none is left; the check has ended then.

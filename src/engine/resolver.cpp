@@ -213,9 +213,13 @@ void Resolver::renew_channel() {
     file_checked_us_ = now;
     const auto version = file_version(kResolvConf);
     if (version == file_version_) return;
-    file_version_ = version;
-    auto renewed = std::make_unique<Channel>(*this, servers_);
-    retired_.push_back(std::exchange(channel_, std::move(renewed)));
+    try {
+        auto renewed = std::make_unique<Channel>(*this, servers_);
+        retired_.push_back(std::exchange(channel_, std::move(renewed)));
+        file_version_ = version;
+    } catch (const std::runtime_error&) {
+        // A file that is being written: the old servers serve until the next look.
+    }
 }
 
 void Resolver::tick() {
