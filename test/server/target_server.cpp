@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
     try {
         pulsimo::test::TestServer::Options options;
         options.port = port;
+        options.remember = false;
         const pulsimo::test::TestServer server(pulsimo::test::ScriptedTarget(), options);
         std::cout << server.port() << std::endl;
         for (;;) pause();

@@ -1,6 +1,9 @@
 // One HTTP check of each kind against a real server on loopback: what comes out and in which words.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <memory>
+
 #include "unit/support/engine_harness.hpp"
 #include "unit/support/scripted_target.hpp"
 
@@ -216,6 +219,19 @@ TEST_F(HttpCheck, TellsAServerThatDoesNotSpeakTheWantedVersion) {
     EXPECT_EQ(check("/", R"({"http_version": "1.0"})").error, ErrorClass::none);
     TestServer old([](const Request&) -> Script { return {Step::send(response_head(400)), Step::close()}; });
     EXPECT_EQ(to_string(harness.check(old.url(), R"({"http_version": "2"})").error), "protocol");
+}
+
+TEST_F(HttpCheck, TakesNothingFromTheEnvironment) {
+    const std::string nobody = "http://127.0.0.1:" + std::to_string(refused_port());
+    for (const char* name : {"http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"}) setenv(name, nobody.c_str(), 1);
+    EXPECT_EQ(check("/").error, ErrorClass::none);
+    for (const char* name : {"http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"}) unsetenv(name);
+}
+
+TEST_F(HttpCheck, TakesAMissingRouteAsItsOwnTrouble) {
+    // No machine has a way for a TCP connection to the broadcast address.
+    expect_failure(harness.check("http://255.255.255.255/"), ErrorClass::internal,
+                   "no local route to 255.255.255.255:80");
 }
 
 TEST_F(HttpCheck, MakesWhatItCannotProbeAResult) {

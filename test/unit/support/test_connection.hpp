@@ -44,6 +44,7 @@ class TestConnection {
     // Does what can be done without waiting; asks `answer` for the script of each request.
     Progress go_on(const std::function<Script(const Request&)>& answer);
     bool busy() const noexcept { return !steps_.empty(); }
+    bool sleeping() const noexcept { return waiting_; }
     Clock::time_point wakes_at() const noexcept { return wakes_at_; }
 
   private:

@@ -173,7 +173,9 @@ class TestServer::Loop {
         busy_ += (connection.busy() && progress != TestConnection::Progress::ended ? 1 : 0) - (was_busy ? 1 : 0);
         most_at_once_ = std::max<int>(most_at_once_, busy_);
         if (progress == TestConnection::Progress::ended) {
-            std::erase_if(sleepers_, [fd](const auto& sleeper) { return sleeper.second == fd; });
+            if (connection.sleeping()) {
+                std::erase_if(sleepers_, [fd](const auto& sleeper) { return sleeper.second == fd; });
+            }
             connections_.erase(found);
         } else if (progress == TestConnection::Progress::sleeping) {
             sleepers_.emplace(connection.wakes_at(), fd);
@@ -181,7 +183,7 @@ class TestServer::Loop {
     }
 
     Script answer(const Request& request) {
-        {
+        if (options_.remember) {
             const std::lock_guard lock(mutex_);
             requests_.push_back(request);
         }

@@ -57,6 +57,7 @@ class TestServer {
         bool ipv6 = false;
         const Certificate* certificate = nullptr;  // with one it speaks TLS
         int newest_tls = 0;                        // TLS1_1_VERSION ...; 0: the newest that OpenSSL knows
+        bool remember = true;                      // keep every request for requests()
     };
 
     explicit TestServer(Handler handler) : TestServer(std::move(handler), Options()) {}
