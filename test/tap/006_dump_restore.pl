@@ -98,8 +98,8 @@ my $restored = restore_in_every_way();
 sub restored_database_waits_for_start {
     my ($database) = @_;
     my $last_id = $node->safe_psql($database, 'SELECT last_value FROM pulsimo.endpoints_id_seq');
-    my $id = add_endpoint($node, 'http://127.0.0.1:1/', -database => $database, check_interval => '1 s', timeout => '500 ms',
-        failure_threshold => 1);
+    my $id = add_endpoint($node, 'http://127.0.0.1:1/', -database => $database, check_interval => '1 s',
+        timeout => '500 ms', failure_threshold => 1);
     is($id, $last_id + 1, 'the sequence of the restored database continues');
     my $with_endpoint = contents($node, $database);
     let_workers_look($node, $database);
@@ -155,8 +155,8 @@ sub dump_while_running {
     my $target = start_target();
     my $database = new_database($node);
     create_extension($node, $database);
-    add_endpoint($node, $target->url('/'), -database => $database, name => "up $_", check_interval => '1 s', timeout => '500 ms')
-      for 1 .. 5;
+    my %how = (-database => $database, check_interval => '1 s', timeout => '500 ms');
+    add_endpoint($node, $target->url('/'), name => "up $_", %how) for 1 .. 5;
     $node->safe_psql($database, q{SELECT pulsimo.create_partition('2024-01-01')});
     wait_for_new_check($node, $database);
 
@@ -170,10 +170,12 @@ sub dump_while_running {
     wait_for_new_check($node, $database);
     my $file = dump_of($node, $database, '-Fc');
     $holder->query('COMMIT');
-    is($node->safe_psql($database, q{SELECT pulsimo.drop_partitions_before('2024-02-01')}), '1', 'afterwards it does its work');
+    is($node->safe_psql($database, q{SELECT pulsimo.drop_partitions_before('2024-02-01')}), '1',
+        'afterwards it does its work');
 
     my $copy = new_database($node);
-    $node->command_ok(restore_command($node, $copy, '--exit-on-error', $file), 'pg_restore of a dump of a running database');
+    $node->command_ok(restore_command($node, $copy, '--exit-on-error', $file),
+        'pg_restore of a dump of a running database');
     is($node->safe_psql($copy, 'SELECT count(*) FROM pulsimo.endpoints'), '5', 'the endpoints are there');
     cmp_ok($node->safe_psql($copy, 'SELECT count(*) FROM pulsimo.health_checks'), '>', 0, 'checks are there');
     let_workers_look($node, $copy);
@@ -208,12 +210,13 @@ sub dump_of_version {
 # Whatever of it could be loaded: start() knows that the rows are of another version.
 sub straight_restore_is_refused {
     my ($version, $file) = @_;
+    my $what = "data of $version in $newest";
     my $database = new_database($node);
     $node->run_log(restore_command($node, $database, $file));
     my $error = psql_says($node, $database, 'SELECT pulsimo.start()');
-    like($error, qr/55000: .*version $version .*version $newest/, "data of $version in $newest: start() refuses");
-    like($error, qr/HINT: .*VERSION '$version'.*ALTER EXTENSION pulsimo UPDATE/, "data of $version in $newest: it tells the way");
-    is($node->safe_psql($database, 'SELECT pulsimo.is_running()'), 'f', "data of $version in $newest: monitoring is off");
+    like($error, qr/55000: .*version $version .*version $newest/, "$what: start() refuses");
+    like($error, qr/HINT: .*VERSION '$version'.*ALTER EXTENSION pulsimo UPDATE/, "$what: it tells the way");
+    is($node->safe_psql($database, 'SELECT pulsimo.is_running()'), 'f', "$what: monitoring is off");
     return;
 }
 
@@ -228,7 +231,7 @@ sub recipe_works {
     let_workers_look($node, $database);
     is($node->safe_psql($database, 'SELECT pulsimo.is_running()'), 'f', "$version, then updated: monitoring is off");
     $node->safe_psql($database, 'SELECT pulsimo.start()');
-    wait_for_sql($node, $database, q{SELECT max(checked_at) > now() - interval '1 day' FROM pulsimo.health_checks}, 't');
+    wait_for_new_check($node, $database);
     pass("$version, then updated and started: it is monitored");
     $node->safe_psql($database, 'SELECT pulsimo.stop()');
     return;
@@ -253,7 +256,8 @@ SKIP: {
     for my $jobs (1, 4) {
         my $copy = new_database($to);
         local $ENV{PGOPTIONS} = $jobs > 1 ? '-c session_replication_role=replica' : '';
-        $to->command_ok(restore_command($to, $copy, '--exit-on-error', "-j$jobs", $file), "pg_restore -j$jobs into a newer major");
+        $to->command_ok(restore_command($to, $copy, '--exit-on-error', "-j$jobs", $file),
+            "pg_restore -j$jobs into a newer major");
         is_restored($to, $copy, $expected, "into a newer major with -j$jobs");
     }
 }

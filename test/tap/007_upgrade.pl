@@ -84,8 +84,10 @@ sub survives_a_dump {
     my $restored = "${database}_restored";
     $node->command_ok([ 'pg_dump', '-Fc', '-d', $node->connstr($database), '-f', $file ], "pg_dump of $database");
     $node->safe_psql('postgres', "CREATE DATABASE $restored");
-    $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr($restored), $file ], "pg_restore of $database");
-    is(catalog_difference($fresh, catalog($node, $restored)), '', "$database restored: the catalog is that of a fresh installation");
+    $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr($restored), $file ],
+        "pg_restore of $database");
+    is(catalog_difference($fresh, catalog($node, $restored)), '',
+        "$database restored: the catalog is that of a fresh installation");
     is(contents($node, $restored), contents($node, $database), "$database restored: everything is there");
     return;
 }
@@ -126,7 +128,8 @@ sub stays_away_from_old_versions {
         my $oid = oid_of($database{$version});
         wait_for_log_line($node, qr/library is of version $newest, the extension in database $oid is not/, $seen);
         wait_for_no_keeper($node, $database{$version});
-        is(contents($node, $database{$version}), $before{$version}, "$version with a library of $newest: nothing is written");
+        is(contents($node, $database{$version}), $before{$version},
+            "$version with a library of $newest: nothing is written");
     }
     for my $version (@older) {
         update_to($database{$version}, $newest);
@@ -149,7 +152,8 @@ sub leaves_when_the_version_changes {
         SELECT pulsimo.wake()});
     wait_for_log_line($node, qr/library is of version $newest, the extension in database \d+ is not/, $seen);
     wait_for_no_keeper($node, $database);
-    is($node->safe_psql($database, 'SELECT pulsimo.version()'), "$older[-1] (library $newest)", 'version() tells of both');
+    is($node->safe_psql($database, 'SELECT pulsimo.version()'), "$older[-1] (library $newest)",
+        'version() tells of both');
     is($node->safe_psql($database, 'SELECT count(*) FROM pulsimo.endpoint_status'), '1', 'the views can be read');
     $node->safe_psql($database, qq{UPDATE pg_extension SET extversion = '$newest' WHERE extname = 'pulsimo';
         SELECT pulsimo.wake()});

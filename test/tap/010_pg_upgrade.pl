@@ -16,6 +16,7 @@ my ($older, $newer) = two_majors();
 plan skip_all => $newer unless $older;
 
 my %settings = ('pulsimo.check_retention' => 0, log_min_messages => 'debug1');
+my $statuses = q{SELECT string_agg(status::text, ' ' ORDER BY id) FROM pulsimo.endpoint_status};
 my $target = start_target();
 my $closed = PostgreSQL::Test::Cluster::get_free_port();
 
@@ -31,8 +32,7 @@ sub make_old_cluster {
         load_fixture($old, $database, (versions($old))[-1]);
     }
     $old->safe_psql('stopped', 'BEGIN; SELECT pulsimo.start(); SELECT pulsimo.stop(); COMMIT;');
-    wait_for_sql($old, 'postgres', q{SELECT string_agg(status::text, ' ' ORDER BY id) FROM pulsimo.endpoint_status},
-        'up down');
+    wait_for_sql($old, 'postgres', $statuses, 'up down');
     return $old;
 }
 
@@ -52,8 +52,8 @@ sub upgrade {
     my $back = getcwd();
     chdir PostgreSQL::Test::Utils::tempdir();
     $new->command_ok([
-        $new->installed_command('pg_upgrade'), '--retain', '-d', $old->data_dir, '-D', $new->data_dir, '-b', "$older/bin", '-B', "$newer/bin",
-        '-s', $new->host, '-p', $old->port, '-P', $new->port
+        $new->installed_command('pg_upgrade'), '--retain', '-s', $new->host, '-d', $old->data_dir, '-D', $new->data_dir,
+        '-b', "$older/bin", '-B', "$newer/bin", '-p', $old->port, '-P', $new->port
     ], 'pg_upgrade');
     chdir $back;
     return;
@@ -68,10 +68,11 @@ sub logs_of_upgrade {
 # Besides what a dump brings back: the state, which a dump leaves out.
 sub everything_of {
     my ($on) = @_;
-    return { map {
-        $_ => join "\n", contents($on, $_),
-          $on->safe_psql($_, 'SELECT running, changed_at, database_oid = (SELECT oid FROM pg_database WHERE datname = current_database()) FROM pulsimo.state')
-    } qw(postgres restored stopped) };
+    my $state = <<'SQL';
+SELECT s.running, s.changed_at, s.database_oid = d.oid
+FROM pulsimo.state s, pg_database d WHERE d.datname = current_database()
+SQL
+    return { map { $_ => join "\n", contents($on, $_), $on->safe_psql($_, $state) } qw(postgres restored stopped) };
 }
 
 my $old = make_old_cluster();
@@ -111,10 +112,12 @@ $new->restart;
 
 wait_for_new_check($new, 'postgres');
 pass('monitoring goes on by itself');
-wait_for_sql($new, 'postgres', q{SELECT string_agg(status::text, ' ' ORDER BY id) FROM pulsimo.endpoint_status}, 'up down');
-is($new->safe_psql('postgres', 'SELECT id FROM pulsimo.incidents'), $incident, 'the open incident is still the only one');
-is($new->safe_psql('postgres', "SELECT count(*) > 0 FROM pulsimo.state_changes WHERE status = 'unknown' AND changed_at > '$last_check'"),
-    't', 'the time between is unknown');
+wait_for_sql($new, 'postgres', $statuses, 'up down');
+is($new->safe_psql('postgres', 'SELECT id FROM pulsimo.incidents'), $incident,
+    'the open incident is still the only one');
+is($new->safe_psql('postgres', <<"SQL"), 't', 'the time between is unknown');
+SELECT count(*) > 0 FROM pulsimo.state_changes WHERE status = 'unknown' AND changed_at > '$last_check'
+SQL
 for my $database ('restored', 'stopped') {
     let_workers_look($new, $database);
     is(everything_of($new)->{$database}, $before->{$database}, "database $database stays quiet");

@@ -1,6 +1,7 @@
 # Everything the catalog says about the extension in a database, as sorted lines without oids: two databases with the
-# same text have the same schema. What it does not look at (statistics objects, operators, casts ...) would still show
-# in the list of members.
+# same text have the same schema. Privileges are spelt out, since pg_upgrade writes no list where it is the default.
+# Options of columns whose names begin with pg_ are notes of the server. What is not looked at (statistics objects,
+# operators, casts ...) would still show in the list of members.
 package PulsimoTest::Catalog;
 
 use strict;
@@ -31,7 +32,8 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     AND d.refobjid = (SELECT e.oid FROM pg_extension e WHERE e.extname = 'pulsimo')
 SQL
     schema => <<'SQL',
-SELECT concat_ws(' ', n.nspname, n.nspowner::regrole, coalesce(n.nspacl, acldefault('n', n.nspowner))) FROM pg_namespace n WHERE n.nspname = 'pulsimo'
+SELECT concat_ws(' ', n.nspname, n.nspowner::regrole, coalesce(n.nspacl, acldefault('n', n.nspowner)))
+FROM pg_namespace n WHERE n.nspname = 'pulsimo'
 SQL
     relation => <<"SQL",
 SELECT concat_ws(' ', c.oid::regclass, c.relkind, c.relpersistence, c.relowner::regrole, c.relrowsecurity,
@@ -42,8 +44,8 @@ SQL
     column => <<"SQL",
 SELECT concat_ws(' ', c.oid::regclass, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
                  a.attidentity, a.attgenerated, a.attstorage, a.attcompression, a.attcollation::regcollation,
-                 a.attisdropped, a.attoptions, a.attacl, pg_get_expr(d.adbin, d.adrelid), '--',
-                 col_description(c.oid, a.attnum))
+                 a.attisdropped, ARRAY(SELECT o FROM unnest(a.attoptions) o WHERE o !~ '^pg_' ORDER BY o),
+                 a.attacl, pg_get_expr(d.adbin, d.adrelid), '--', col_description(c.oid, a.attnum))
 FROM pg_class c
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
@@ -79,13 +81,15 @@ SELECT concat_ws(' ', s.seqrelid::regclass, s.seqtypid::regtype, s.seqstart, s.s
 FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid WHERE c.relnamespace = 'pulsimo'::regnamespace
 SQL
     type => <<'SQL',
-SELECT concat_ws(' ', t.oid::regtype, t.typtype, t.typowner::regrole, t.typnotnull, coalesce(t.typacl, acldefault('T', t.typowner)),
+SELECT concat_ws(' ', t.oid::regtype, t.typtype, t.typowner::regrole, t.typnotnull,
+                 coalesce(t.typacl, acldefault('T', t.typowner)),
                  ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder))
 FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
 WHERE t.typnamespace = 'pulsimo'::regnamespace AND t.typelem = 0 AND NOT coalesce(c.relispartition, false)
 SQL
     function => <<'SQL',
-SELECT concat_ws(' ', p.proowner::regrole, 'acl:', coalesce(p.proacl, acldefault('f', p.proowner)), pg_get_functiondef(p.oid))
+SELECT concat_ws(' ', p.proowner::regrole, 'acl:', coalesce(p.proacl, acldefault('f', p.proowner)),
+                 pg_get_functiondef(p.oid))
 FROM pg_proc p WHERE p.pronamespace = 'pulsimo'::regnamespace AND p.prokind <> 'a'
 SQL
     initial_privilege => <<'SQL',

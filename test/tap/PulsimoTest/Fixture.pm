@@ -35,7 +35,8 @@ INSERT INTO pulsimo.projects (name) VALUES ('shop'), ('intranet');
 SQL
     [2, undef, <<'SQL'],
 INSERT INTO pulsimo.organizations (name) VALUES ('Acme'), ('Übermut & Söhne');
-INSERT INTO pulsimo.memberships (organization_id, user_id, role) VALUES (1, 1, 'owner'), (2, 1, 'viewer'), (2, 2, 'admin');
+INSERT INTO pulsimo.memberships (organization_id, user_id, role)
+VALUES (1, 1, 'owner'), (2, 1, 'viewer'), (2, 2, 'admin');
 INSERT INTO pulsimo.projects (organization_id, name) VALUES (1, 'shop'), (2, 'shop');
 SQL
     [1, undef, <<'SQL'],
@@ -47,11 +48,12 @@ VALUES (1, 'plain', 'http://127.0.0.1:1/', '2 s', '1 s', NULL, NULL, '{}', false
        (2, 'gone', 'http://127.0.0.1:1/gone', '60 s', '10 s', NULL, NULL, '{}', false);
 INSERT INTO pulsimo.incidents (endpoint_id, title, status, severity, error_class, detail, started_at, created_at,
                                resolved_at)
-VALUES (1, 'plain is down', 'open', 'high', 'refused', E'line\nbreak\ttab \\ backslash', '2024-02-29 12:00:00.000001+00',
-        '2024-02-29 12:03:00+00', NULL),
+VALUES (1, 'plain is down', 'open', 'high', 'refused', E'line\nbreak\ttab \\ backslash',
+        '2024-02-29 12:00:00.000001+00', '2024-02-29 12:03:00+00', NULL),
        (1, 'plain was down', 'resolved', 'low', 'timeout', NULL, '2023-01-01 00:00+00', '2023-01-01 00:01+00',
         '2023-01-02 00:00+00'),
-       (2, 'all set is degraded', 'acknowledged', 'critical', NULL, '', '2024-02-29 12:00+00', '2024-02-29 12:00+00', NULL);
+       (2, 'all set is degraded', 'acknowledged', 'critical', NULL, '', '2024-02-29 12:00+00', '2024-02-29 12:00+00',
+        NULL);
 SQL
     [3, undef, <<'SQL'],
 INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us, dns_us, connect_us, tls_us,

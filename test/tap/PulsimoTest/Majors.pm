@@ -55,8 +55,8 @@ sub two_majors {
 }
 
 # A minor release of the older server can have learnt something that this release of the newer one, made before, does
-# not understand; then not even a plain table can be taken across by the newer tools, and we learn nothing about us. Both
-# servers run; returns '' when all is well.
+# not understand; then not even a plain table can be taken across by the newer tools, and we learn nothing about us.
+# Both servers run; returns '' when all is well.
 sub why_majors_do_not_fit {
     my ($older, $newer) = @_;
     my $file = PostgreSQL::Test::Utils::tempdir() . '/control.sql';

@@ -23,7 +23,8 @@ SQL
 sub wait_for_new_check {
     my ($node, $database) = @_;
     my $since = $node->safe_psql($database, 'SELECT clock_timestamp()');
-    wait_for_sql($node, $database, "SELECT EXISTS (SELECT FROM pulsimo.health_checks WHERE checked_at > '$since')", 't');
+    wait_for_sql($node, $database,
+        "SELECT EXISTS (SELECT FROM pulsimo.health_checks WHERE checked_at > '$since')", 't');
     return;
 }
 

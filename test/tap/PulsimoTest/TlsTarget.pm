@@ -19,7 +19,10 @@ sub start {
     $self->{certificate} = PostgreSQL::Test::Utils::slurp_file($certificate);
     my $timeout = IPC::Run::timeout(30);
     $self->{process} = IPC::Run::start(
-        [ 'openssl', 's_server', '-accept', "127.0.0.1:$self->{port}", '-cert', $certificate, '-key', $key, '-www', @options ],
+        [
+            'openssl', 's_server', '-accept', "127.0.0.1:$self->{port}", '-cert', $certificate, '-key', $key, '-www',
+            @options
+        ],
         '<', \$self->{in}, '>', \$self->{out}, '2>', '/dev/null', $timeout);
     $self->{process}->pump until $self->{out} =~ /^ACCEPT/m;
     $timeout->reset;
