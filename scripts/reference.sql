@@ -78,7 +78,13 @@ SELECT format(E'### %s\n\n`%s`\n\n%s\n', t.typname,
 FROM pg_temp.members m JOIN pg_type t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid AND t.typtype = 'e'
 ORDER BY t.typname COLLATE "C";
 
-SELECT E'## Internal functions and views\n\nNot for use: they may change with any version.\n';
+SELECT E'## Settings\n\nIn `postgresql.conf` or by ALTER SYSTEM; all but those marked "restart" take effect with a reload.\n';
+SELECT format(E'- `%s` (default %s%s): %s%s', s.name,
+              CASE WHEN s.boot_val = '' THEN 'empty' ELSE '`' || s.boot_val || coalesce(s.unit, '') || '`' END,
+              CASE WHEN s.context = 'postmaster' THEN ', restart' ELSE '' END, s.short_desc, coalesce(' ' || s.extra_desc, ''))
+FROM pg_settings s WHERE s.name LIKE 'pulsimo.%' ORDER BY s.name COLLATE "C";
+
+SELECT E'\n## Internal functions and views\n\nNot for use: they may change with any version.\n';
 SELECT format('- `%s`: %s', n.name, replace(regexp_replace(n.comment, '^Internal: ', ''), E'\n', ' '))
 FROM (
     SELECT p.oid::regprocedure::text AS name, m.comment FROM pg_temp.members m
