@@ -32,7 +32,8 @@ wait_for_sql($short, 'postgres', status_of($first_id), 'up');
 $short->safe_psql('postgres', 'CREATE DATABASE second');
 create_extension($short, 'second');
 my $second_id = add_endpoint($short, $target->url, -database => 'second', check_interval => '1 s', timeout => '1 s');
-my $no_keeper = qr/cannot start a keeper: out of background worker slots\n[^\n]*HINT:  Consider increasing max_worker_processes/;
+my $no_keeper =
+  qr/cannot start a keeper: out of background worker slots\n[^\n]*HINT:  Consider increasing max_worker_processes/;
 wait_for_log_line($short, $no_keeper);
 wait_for_sql($short, 'second', "SELECT last_error FROM pulsimo.worker_status WHERE role = 'launcher'",
     'out of background worker slots');
@@ -40,8 +41,8 @@ wait_for_sql($short, 'second', "SELECT last_error FROM pulsimo.worker_status WHE
 # Not preloaded: everything works but nothing is probed, and that is said once a session.
 my $plain = new_pulsimo_node('plain', shared_preload_libraries => '', -extension => 0);
 is(psql_says($plain, 'postgres', 'CREATE EXTENSION pulsimo'), '', 'the extension is created without preloading');
-my $not_preloaded =
-  qr/WARNING:  55000: pulsimo is not preloaded, nothing will be probed\nHINT:  Add "pulsimo" to shared_preload_libraries/;
+my $preload_hint = qr/HINT:  Add "pulsimo" to shared_preload_libraries/;
+my $not_preloaded = qr/WARNING:  55000: pulsimo is not preloaded, nothing will be probed\n$preload_hint/;
 my $said = psql_says($plain, 'postgres', ("SELECT pulsimo.add_endpoint('" . $target->url . "')") x 3);
 like($said, $not_preloaded, 'the first add_endpoint() without preloading warns');
 is(() = $said =~ /WARNING/g, 1, '... once a session');
@@ -50,9 +51,10 @@ like(psql_says($plain, 'postgres', "UPDATE pulsimo.endpoints SET name = 'x' WHER
 like(psql_says($plain, 'postgres', 'SELECT pulsimo.start()', 'SELECT pulsimo.stop()', 'SELECT pulsimo.start()'),
     qr/\A[^\n]*$not_preloaded[^\n]*\n(?:LOCATION:[^\n]*)?\s*\z/, 'and start() and stop()');
 like(psql_says($plain, 'postgres', 'SELECT pulsimo.check_now(1)'),
-    qr/ERROR:  55000: cannot check now: pulsimo is not preloaded\nHINT:  Add "pulsimo" to shared_preload_libraries/,
+    qr/ERROR:  55000: cannot check now: pulsimo is not preloaded\n$preload_hint/,
     'check_now() is refused');
-is($plain->safe_psql('postgres', 'SELECT count(*), count(*) FILTER (WHERE status = $$unknown$$) FROM pulsimo.endpoint_status'),
+is($plain->safe_psql('postgres',
+    'SELECT count(*), count(*) FILTER (WHERE status = $$unknown$$) FROM pulsimo.endpoint_status'),
     '3|3', 'the views work');
 is($plain->safe_psql('postgres', 'SELECT count(*) FROM pulsimo.worker_status'), '0', 'there are no workers');
 
@@ -62,13 +64,15 @@ create_extension($plain, 'other');
 $plain->append_conf('postgresql.conf', "shared_preload_libraries = 'pulsimo'\npulsimo.max_databases = 1");
 $plain->restart;
 wait_for_sql($plain, 'postgres', 'SELECT count(*) FROM pulsimo.endpoint_status WHERE status = $$up$$', '3');
+my $room_hint = qr/HINT:  Consider increasing pulsimo.max_databases/;
 like(psql_says($plain, 'other', "SELECT pulsimo.add_endpoint('" . $target->url . "')"),
-    qr/WARNING:  53400: pulsimo already monitors 1 databases, this one is not monitored\nHINT:  Consider increasing pulsimo.max_databases/,
+    qr/WARNING:  53400: pulsimo already monitors 1 databases, this one is not monitored\n$room_hint/,
     'one database more than max_databases is told so');
 is($plain->safe_psql('other', 'SELECT pulsimo.is_running()'), 't', '... what it asked for is committed');
 my $log_position = -s $plain->logfile;
 $plain->restart;
-wait_for_log_line($plain, qr/LOG:  pulsimo has no room to look at all databases\n[^\n]*HINT:  Consider increasing pulsimo.max_databases/,
+wait_for_log_line($plain,
+    qr/LOG:  pulsimo has no room to look at all databases\n[^\n]*$room_hint/,
     $log_position);
 my $monitored = wait_for_sql($plain, 'postgres', processes('keeper'), qr{^(?:postgres|other)/idle$});
 $monitored =~ s{/.*}{};
@@ -83,7 +87,8 @@ my $node = new_pulsimo_node('main');
 is($node->safe_psql('postgres', processes('keeper')), '', 'an extension without endpoints has no keeper');
 my $id = add_endpoint($node, $target->url, check_interval => '1 s', timeout => '1 s');
 wait_for_sql($node, 'postgres', status_of($id), 'up');
-is($node->safe_psql('postgres', "SELECT status, http_status FROM pulsimo.check_now($id)"), 'up|200', 'check_now() answers');
+is($node->safe_psql('postgres', "SELECT status, http_status FROM pulsimo.check_now($id)"), 'up|200',
+    'check_now() answers');
 like(psql_says($node, 'postgres', 'SELECT pulsimo.check_now(4711)'), qr/ERROR:  (?:55000|P0002): /,
     'check_now() of an endpoint that does not exist is refused');
 
@@ -131,7 +136,8 @@ wait_for_sql($node, $_, $checked_since_start, 't') for 'postgres', @watched;
 pass('a restarted server finds its databases');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pulsimo.worker_stats() w JOIN pg_database d ON d.oid = w.database
                                   WHERE d.datistemplate OR NOT d.datallowconn}), '0', '... and leaves templates alone');
-unlike(slurp_file($node->logfile, $log_position), qr/not currently accepting connections/, '... and databases that allow no connection');
+unlike(slurp_file($node->logfile, $log_position), qr/not currently accepting connections/,
+    '... and databases that allow no connection');
 # The settings are followed without a restart.
 my $many = $node->safe_psql('postgres', "SELECT count(pulsimo.add_endpoint('" . $target->url
       . "', check_interval => '1 s', timeout => '1 s')) FROM generate_series(1, 30) n") + 1;
@@ -140,20 +146,25 @@ for my $probers (1, 3, 1) {
     my $after = $node->safe_psql('postgres', 'SELECT now()');
     wait_for_sql($node, 'postgres', "SELECT count(*), sum(endpoints) FROM pulsimo.worker_status WHERE role = 'prober'",
         "$probers|$many");
-    wait_for_sql($node, 'postgres', "SELECT count(DISTINCT endpoint_id) FROM pulsimo.health_checks WHERE checked_at > '$after'", $many);
-    wait_for_sql($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pulsimo prober'}, $probers * (1 + @watched));
+    wait_for_sql($node, 'postgres',
+        "SELECT count(DISTINCT endpoint_id) FROM pulsimo.health_checks WHERE checked_at > '$after'", $many);
+    wait_for_sql($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pulsimo prober'},
+        $probers * (1 + @watched));
     pass("$probers prober(s) have all endpoints, each once");
 }
 
 $log_position = -s $node->logfile;
 $node->append_conf('postgresql.conf', "pulsimo.blocked_networks = '127.0.0.0/8, 10.0.0.0/129'");
 $node->reload;
-wait_for_log_line($node, qr/invalid value for parameter "pulsimo.blocked_networks": "127.0.0.0\/8, 10.0.0.0\/129"\n[^\n]*DETAIL:  [^\n]*10.0.0.0\/129/,
+wait_for_log_line($node,
+    qr{invalid value for parameter "pulsimo.blocked_networks": "127[^"\n]*"\n[^\n]*DETAIL:  [^\n]*10.0.0.0/129},
     $log_position);
 wait_for_checks($node, 'postgres', $id, 1);
-is($node->safe_psql('postgres', "SELECT status FROM pulsimo.check_now($id)"), 'up', 'a bad list of networks is refused and changes nothing');
+is($node->safe_psql('postgres', "SELECT status FROM pulsimo.check_now($id)"), 'up',
+    'a bad list of networks is refused and changes nothing');
 my (undef, undef, $stderr) = $node->psql('postgres', q{ALTER SYSTEM SET pulsimo.blocked_networks = 'nonsense'});
-like($stderr, qr/ERROR:  invalid value for parameter "pulsimo.blocked_networks": "nonsense"\nDETAIL:  .*nonsense/, '... also by ALTER SYSTEM');
+like($stderr, qr/ERROR:  invalid value for parameter "pulsimo.blocked_networks": "nonsense"\nDETAIL:  .*nonsense/,
+    '... also by ALTER SYSTEM');
 change_settings($node, 'pulsimo.blocked_networks' => '127.0.0.0/8');
 wait_for_sql($node, 'postgres', "SELECT error_class FROM pulsimo.check_now($id)", 'policy');
 pass('a good one takes effect');
@@ -165,7 +176,8 @@ wait_for_sql($node, 'postgres', status_of($id), 'up');
 for my $role (qw(prober keeper launcher)) {
     my $pid = worker_pid($node, $role);
     my $keeper = $node->safe_psql('postgres', q{SELECT pid FROM pulsimo.worker_status WHERE role = 'keeper'});
-    $pid = $node->safe_psql('postgres', "SELECT pid FROM pulsimo.worker_status WHERE role = '$role'") if $role ne 'launcher';
+    $pid = $node->safe_psql('postgres', "SELECT pid FROM pulsimo.worker_status WHERE role = '$role'")
+        if $role ne 'launcher';
     is($node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)"), 't', "the $role is ended");
     wait_for_sql($node, 'postgres', "SELECT pid <> $pid FROM pulsimo.worker_status WHERE role = '$role'", 't');
     wait_for_checks($node, 'postgres', $id, 2);
@@ -173,7 +185,8 @@ for my $role (qw(prober keeper launcher)) {
     is($node->safe_psql('postgres', "SELECT pid = $keeper FROM pulsimo.worker_status WHERE role = 'keeper'"),
         $survives, "... and back; the keeper " . ($survives eq 't' ? 'stays' : 'is another'));
 }
-is($node->safe_psql('postgres', "SELECT sum(endpoints), count(*) FROM pulsimo.worker_status WHERE role = 'prober'"), "$many|1",
+is($node->safe_psql('postgres', "SELECT sum(endpoints), count(*) FROM pulsimo.worker_status WHERE role = 'prober'"),
+    "$many|1",
     'there is one prober with all endpoints in the end');
 $node->safe_psql('watched1', 'SELECT pulsimo.stop()');
 wait_for_sql($node, 'postgres', processes('keeper'), $all =~ s{ watched1/idle}{}r);
@@ -191,14 +204,17 @@ pass('cancelling a worker as if it were a session does no harm');
 $node->safe_psql('postgres', 'CREATE DATABASE strange');
 create_extension($node, 'strange');
 my %strange = (
-    search_path => 'nowhere', statement_timeout => '1ms', lock_timeout => '1ms', idle_in_transaction_session_timeout => '1ms',
+    search_path => 'nowhere', statement_timeout => '1ms', lock_timeout => '1ms',
+    idle_in_transaction_session_timeout => '1ms',
     default_transaction_isolation => 'serializable', session_replication_role => 'replica', DateStyle => 'German',
     IntervalStyle => 'sql_standard', standard_conforming_strings => 'off');
 $strange{transaction_timeout} = '1ms' if $node->pg_version >= 17;
 $node->safe_psql('postgres', join ';', map { "ALTER DATABASE strange SET $_ = '$strange{$_}'" } sort keys %strange);
 {
-    local $ENV{PGOPTIONS} = join ' ', map { "-c $_=" . ($_ eq 'session_replication_role' ? 'origin' : 0) } grep { /timeout|role/ } keys %strange;
-    my $broken = add_endpoint($node, $target->url('/status/500'), -database => 'strange', check_interval => '1 s', timeout => '1 s',
+    local $ENV{PGOPTIONS} = join ' ', '-c session_replication_role=origin',
+      map { "-c $_=0" } grep { /timeout/ } keys %strange;
+    my $broken = add_endpoint($node, $target->url('/status/500'), -database => 'strange', check_interval => '1 s',
+        timeout => '1 s',
         failure_threshold => 2);
     wait_for_sql($node, 'strange', "SELECT count(*) FROM pulsimo.active_incidents WHERE endpoint_id = $broken", 1);
     is($node->safe_psql('strange', q{SELECT failures FROM pulsimo.worker_status WHERE role = 'keeper'}), 0,
@@ -209,7 +225,8 @@ $node->safe_psql('postgres', join ';', map { "ALTER DATABASE strange SET $_ = '$
 $node->stop;
 my @pg_ctl = ('pg_ctl', '--pgdata', $node->data_dir, '--log', $node->logfile, '--wait');
 command_ok([ @pg_ctl, '-o', '-b -c autovacuum=off', 'start' ], 'the server starts in binary upgrade mode');
-is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pulsimo%'}), '0', '... without workers');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pulsimo%'}), '0',
+    '... without workers');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pulsimo.endpoints'), $many, '... with our tables');
 command_ok([ @pg_ctl, 'stop' ], '... and stops');
 $node->start;
@@ -217,16 +234,19 @@ wait_for_sql($node, 'postgres', $checked_since_start, 't');
 pass('started as usual it monitors again');
 
 # The server that is short of workers: the keeper of the second database comes when the first makes room.
-is($short->safe_psql('second', 'SELECT count(*) FROM pulsimo.health_checks'), '0', 'without a worker nothing is checked');
+is($short->safe_psql('second', 'SELECT count(*) FROM pulsimo.health_checks'), '0',
+    'without a worker nothing is checked');
 $short->safe_psql('postgres', 'SELECT pulsimo.stop()');
 wait_for_sql($short, 'second', status_of($second_id), 'up');
 is(() = slurp_file($short->logfile) =~ /$no_keeper/g, 1, 'the lack of workers was logged once');
 $log_position = -s $short->logfile;
 change_settings($short, 'pulsimo.probers' => 2);
-wait_for_log_line($short, qr/cannot start a prober: out of background worker slots\n[^\n]*HINT:  Consider increasing max_worker_processes/,
+wait_for_log_line($short,
+    qr/cannot start a prober: out of background worker slots\n[^\n]*HINT:  Consider increasing max_worker_processes/,
     $log_position);
 change_settings($short, 'pulsimo.probers' => undef);
-wait_for_sql($short, 'second', "SELECT count(*), sum(endpoints) FROM pulsimo.worker_status WHERE role = 'prober'", '1|1');
+wait_for_sql($short, 'second', "SELECT count(*), sum(endpoints) FROM pulsimo.worker_status WHERE role = 'prober'",
+    '1|1');
 wait_for_checks($short, 'second', $second_id, 1);
 pass('fewer probers find room again');
 

@@ -26,7 +26,8 @@ sub busy_database {
     $node->safe_psql('postgres', "CREATE DATABASE $name");
     create_extension($node, $name);
     my $id = add_endpoint($node, $target->url, -database => $name, %often);
-    add_endpoint($node, $target->url('/hang'), -database => $name, check_interval => '60 s', timeout => '60 s') for 1 .. 3;
+    add_endpoint($node, $target->url('/hang'), -database => $name, check_interval => '60 s', timeout => '60 s')
+        for 1 .. 3;
     is_busy($name, $id);
     return $id;
 }
@@ -39,7 +40,8 @@ sub is_busy {
 }
 
 # The databases that have a keeper.
-my $keepers = q{SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_stat_activity WHERE backend_type = 'pulsimo keeper'};
+my $keepers =
+  q{SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_stat_activity WHERE backend_type = 'pulsimo keeper'};
 my $probers = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pulsimo prober'};
 
 my $id = busy_database('bystander');
@@ -50,14 +52,16 @@ for my $how ('', ' WITH (FORCE)') {
     promptly("DROP DATABASE$how", "DROP DATABASE victim$how");
     wait_for_sql($node, 'postgres', $keepers, 'bystander');
     wait_for_sql($node, 'postgres', $probers, 1);
-    is($node->safe_psql('bystander', 'SELECT count(*) FROM pulsimo.worker_stats() WHERE role = $$keeper$$'), 1, '... and its workers are forgotten');
+    is($node->safe_psql('bystander', 'SELECT count(*) FROM pulsimo.worker_stats() WHERE role = $$keeper$$'), 1,
+        '... and its workers are forgotten');
 }
 $node->safe_psql('postgres', 'CREATE DATABASE stranger');
 promptly('DROP DATABASE of another database', 'DROP DATABASE stranger');
 $node->safe_psql('postgres', 'CREATE DATABASE stranger');
 my $session = start_session($node, 'bystander');
 $session->query('BEGIN; LOCK TABLE pulsimo.health_checks');
-wait_for_sql($node, 'postgres', q{SELECT wait_event_type FROM pg_stat_activity WHERE backend_type = 'pulsimo keeper'}, 'Lock');
+wait_for_sql($node, 'postgres', q{SELECT wait_event_type FROM pg_stat_activity WHERE backend_type = 'pulsimo keeper'},
+    'Lock');
 promptly('DROP DATABASE of another database, with a keeper that waits for a lock,', 'DROP DATABASE stranger');
 $session->quit;
 
@@ -84,7 +88,8 @@ my $copied = $node->safe_psql('clone', 'SELECT count(*) FROM pulsimo.health_chec
 $node->restart;
 wait_for_sql($node, 'postgres', $keepers, 'after bystander');
 wait_for_checks($node, 'after', $moved, 2);
-is($node->safe_psql('clone', 'SELECT count(*) FROM pulsimo.health_checks'), $copied, '... even when it is looked at and after a restart');
+is($node->safe_psql('clone', 'SELECT count(*) FROM pulsimo.health_checks'), $copied,
+    '... even when it is looked at and after a restart');
 $node->safe_psql('clone', 'SELECT pulsimo.start()');
 wait_for_checks($node, 'clone', $moved, 1);
 pass('... until it is started');
@@ -104,13 +109,15 @@ wait_for_checks($node, 'after', $moved, 1);
 is($node->safe_psql('after', $keeper), $keeper_pid, '... and the monitoring has not noticed');
 for my $statement ('ALTER DATABASE after RENAME TO bystander', "BEGIN;\nDROP DATABASE after") {
     my (undef, undef, $stderr) = $node->psql('postgres', $statement);
-    like($stderr, qr/ERROR:  (?:database "bystander" already exists|DROP DATABASE cannot run inside a transaction block)/,
+    like($stderr,
+        qr/ERROR:  (?:database "bystander" already exists|DROP DATABASE cannot run inside a transaction block)/,
         'a statement that fails');
     wait_for_checks($node, 'after', $moved, 2);
 }
 pass('... gives the database back to its workers');
 my $launcher = worker_pid($node, 'launcher');
-is($node->safe_psql('postgres', "SELECT pg_terminate_backend($launcher, 10000)"), 't', 'there is no launcher for a while');
+is($node->safe_psql('postgres', "SELECT pg_terminate_backend($launcher, 10000)"), 't',
+    'there is no launcher for a while');
 promptly('DROP DATABASE', 'DROP DATABASE after');
 worker_pid($node, 'launcher', $launcher);
 
@@ -145,15 +152,18 @@ $node->safe_psql('extended', qq{
     INSERT INTO pulsimo.dump_info VALUES (true, '004')});
 my $position = -s $node->logfile;
 $node->restart;
-wait_for_log_line($node, qr/LOG:  pulsimo library is of version \d+, the extension in database \d+ is not\n[^\n]*HINT:  Run ALTER EXTENSION pulsimo UPDATE/, $position);
+my $other_version = qr/LOG:  pulsimo library is of version \d+, the extension in database \d+ is not/;
+wait_for_log_line($node, qr/$other_version\n[^\n]*HINT:  Run ALTER EXTENSION pulsimo UPDATE/, $position);
 wait_for_sql($node, 'postgres', $keepers, 'bystander');
 is_busy('bystander', $id);
 promptly('ALTER EXTENSION UPDATE', 'ALTER EXTENSION pulsimo UPDATE', 'extended');
 wait_for_sql($node, 'extended', 'SELECT count(DISTINCT endpoint_id) FROM pulsimo.health_checks', 1000);
 pass('... and starts the workers, which an older version has not got');
 is_busy('extended', 1);
-promptly('ALTER EXTENSION UPDATE without anything to do', 'SET client_min_messages = warning; ALTER EXTENSION pulsimo UPDATE', 'extended');
-promptly('a lock on all tables', 'BEGIN; LOCK TABLE pulsimo.health_checks, pulsimo.endpoints, pulsimo.incidents; COMMIT', 'extended');
+promptly('ALTER EXTENSION UPDATE without anything to do',
+    'SET client_min_messages = warning; ALTER EXTENSION pulsimo UPDATE', 'extended');
+promptly('a lock on all tables',
+    'BEGIN; LOCK TABLE pulsimo.health_checks, pulsimo.endpoints, pulsimo.incidents; COMMIT', 'extended');
 promptly('DROP DATABASE', 'DROP DATABASE extended');
 
 # Transactions. The endpoints of one that is rolled back are never seen.
@@ -161,7 +171,8 @@ $node->safe_psql('postgres', "BEGIN; SELECT pulsimo.add_endpoint('" . $target->u
 is($node->safe_psql('postgres', 'SELECT pulsimo.is_running()'), 'f', 'a rollback starts nothing');
 my $sql_add = "SELECT pulsimo.add_endpoint('" . $target->url . "', check_interval => '1 s', timeout => '1 s')";
 my @of_savepoints = split /\n/, $node->safe_psql('postgres',
-    "BEGIN; $sql_add; SAVEPOINT s; $sql_add; ROLLBACK TO s; $sql_add; RELEASE s; SAVEPOINT t; $sql_add; ROLLBACK TO t; COMMIT");
+    "BEGIN; $sql_add; SAVEPOINT s; $sql_add; ROLLBACK TO s; $sql_add; RELEASE s;"
+      . " SAVEPOINT t; $sql_add; ROLLBACK TO t; COMMIT");
 wait_for_sql($node, 'postgres', 'SELECT count(DISTINCT endpoint_id) FROM pulsimo.health_checks', 2);
 wait_for_checks($node, 'postgres', $of_savepoints[0], 2);
 is($node->safe_psql('postgres', 'SELECT string_agg(DISTINCT endpoint_id::text, $$ $$) FROM pulsimo.health_checks'),
@@ -185,8 +196,10 @@ pass('COMMIT PREPARED adds, stops and starts');
 my $endpoints = q{SELECT endpoints FROM pulsimo.worker_status WHERE role = 'prober'};
 $node->safe_psql('postgres', 'DELETE FROM pulsimo.endpoints');
 wait_for_sql($node, 'postgres', $endpoints, 0);
-$node->safe_psql('postgres', "SELECT pulsimo.add_endpoint('" . $target->url . "', check_interval => '1 h') FROM generate_series(1, 1000)");
-my $checked_with = 'SELECT count(DISTINCT h.endpoint_id) FROM pulsimo.health_checks h JOIN pulsimo.endpoints e ON e.id = h.endpoint_id WHERE http_status =';
+$node->safe_psql('postgres', "SELECT pulsimo.add_endpoint('" . $target->url
+    . "', check_interval => '1 h') FROM generate_series(1, 1000)");
+my $checked_with = 'SELECT count(DISTINCT h.endpoint_id)'
+  . ' FROM pulsimo.health_checks h JOIN pulsimo.endpoints e ON e.id = h.endpoint_id WHERE http_status =';
 wait_for_sql($node, 'postgres', "$checked_with 200", 1000);
 $node->safe_psql('postgres', "UPDATE pulsimo.endpoints SET url = '" . $target->url('/status/202') . "'");
 wait_for_sql($node, 'postgres', "$checked_with 202", 1000);
@@ -198,6 +211,7 @@ pass('INSERT, UPDATE, DELETE and TRUNCATE of many endpoints take effect');
 
 # Shutdown does not wait for probes. pg_ctl gives up long before they would end.
 is_busy('bystander', $id);
-command_ok([ 'pg_ctl', '--pgdata', $node->data_dir, '--mode', 'fast', '--timeout', 10, 'stop' ], 'a fast shutdown does not wait for probes');
+command_ok([ 'pg_ctl', '--pgdata', $node->data_dir, '--mode', 'fast', '--timeout', 10, 'stop' ],
+    'a fast shutdown does not wait for probes');
 
 done_testing();

@@ -15,7 +15,8 @@ my $node = new_pulsimo_node('main', restart_after_crash => 'on', autovacuum => '
 my %often = (check_interval => '1 s', timeout => '500 ms', failure_threshold => 1);
 my $up_id = add_endpoint($node, $good->url, %often);
 my $down_id = add_endpoint($node, $bad->url('/status/500'), %often);
-wait_for_sql($node, 'postgres', "SELECT string_agg(status::text, ' ' ORDER BY id) FROM pulsimo.endpoint_status", 'up down');
+wait_for_sql($node, 'postgres', "SELECT string_agg(status::text, ' ' ORDER BY id) FROM pulsimo.endpoint_status",
+    'up down');
 
 # The rows that are there at a moment, as counts and sums; what is added later does not count.
 sub contents {
@@ -45,7 +46,8 @@ sub survives {
             "SELECT count(*) >= 3 FROM pulsimo.health_checks WHERE endpoint_id = $id AND checked_at > '$moment'", 't');
     }
     is(contents($until), $before, "$what: nothing that was committed is lost");
-    wait_for_sql($node, 'postgres', "SELECT string_agg(status::text, ' ' ORDER BY id) FROM pulsimo.endpoint_status", 'up down');
+    wait_for_sql($node, 'postgres', "SELECT string_agg(status::text, ' ' ORDER BY id) FROM pulsimo.endpoint_status",
+        'up down');
     is( $node->safe_psql('postgres', q{
             SELECT (SELECT string_agg(endpoint_id || ' ' || status, ',') FROM pulsimo.incidents),
                    (SELECT string_agg(topic, ',') FROM pulsimo.outbox),
@@ -61,7 +63,8 @@ for my $role (qw(prober keeper launcher)) {
         my $position = -s $node->logfile;
         allow_signal($node, 1);
         kill 'KILL', $pid;
-        wait_for_log_line($node, qr/background worker "pulsimo $role" \(PID $pid\) was terminated by signal 9/, $position);
+        wait_for_log_line($node, qr/background worker "pulsimo $role" \(PID $pid\) was terminated by signal 9/,
+            $position);
     });
     is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pulsimo%'"), 3,
         "killed $role: all workers are back, each once");
@@ -90,7 +93,8 @@ usleep(50_000) while time < $long_enough;
 $node->start;
 wait_for_sql($node, 'postgres', "SELECT count(*) FROM pulsimo.state_changes WHERE id > $last_change", 4);
 is( $node->safe_psql('postgres', qq{
-        SELECT endpoint_id, string_agg(status::text, ' ' ORDER BY id), min(error_class) FILTER (WHERE status = 'unknown')
+        SELECT endpoint_id, string_agg(status::text, ' ' ORDER BY id),
+            min(error_class) FILTER (WHERE status = 'unknown')
         FROM pulsimo.state_changes WHERE id > $last_change GROUP BY 1 ORDER BY 1}),
     "$up_id|unknown up|internal\n$down_id|unknown down|internal", 'a time without checks is unknown');
 is( $node->safe_psql('postgres', qq{

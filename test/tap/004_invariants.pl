@@ -23,7 +23,8 @@ my $probing = q{SELECT running FROM pulsimo.worker_status WHERE role = 'prober'}
 wait_for_sql($node, 'slow', $probing, 3);
 wait_for_checks($node, 'clock', $clock, 1);
 is( $node->safe_psql('slow', q{
-        SELECT a.backend_type || ' ' || a.state, count(a.backend_xmin), count(a.backend_xid), count(a.xact_start), count(l.pid)
+        SELECT a.backend_type || ' ' || a.state, count(a.backend_xmin), count(a.backend_xid), count(a.xact_start),
+            count(l.pid)
         FROM pulsimo.worker_status w JOIN pg_stat_activity a USING (pid) LEFT JOIN pg_locks l USING (pid)
         WHERE w.role <> 'launcher' GROUP BY 1 ORDER BY 1}),
     "pulsimo keeper idle|0|0|0|0\npulsimo prober idle|0|0|0|0",
@@ -39,7 +40,8 @@ my $quiet_id = do {
     add_endpoint($node, $target->url, -database => 'quiet', check_interval => '1 d', timeout => '1 s');
 };
 wait_for_sql($node, 'quiet', "SELECT status FROM pulsimo.endpoint_status WHERE id = $quiet_id", 'up');
-my $commits = q{SELECT pg_stat_get_db_xact_commit(oid) + pg_stat_get_db_xact_rollback(oid) FROM pg_database WHERE datname = 'quiet'};
+my $commits = q{SELECT pg_stat_get_db_xact_commit(oid) + pg_stat_get_db_xact_rollback(oid)
+                FROM pg_database WHERE datname = 'quiet'};
 my $active = q{SELECT string_agg(pid || ' ' || state_change, ',' ORDER BY pid) FROM pg_stat_activity
                WHERE datname = 'quiet' AND backend_type = 'pulsimo keeper'};
 my $statistics_settled = sub {
@@ -54,8 +56,10 @@ is($node->safe_psql('postgres', $commits), $commits_before, 'no transaction in a
 is($node->safe_psql('postgres', $active), $active_before, '... its keeper has not even been active');
 
 # Changes take effect at once. With an interval of a day nothing but the change can cause these checks.
-my $last_code = "SELECT http_status FROM pulsimo.health_checks WHERE endpoint_id = $quiet_id ORDER BY checked_at DESC LIMIT 1";
-$node->safe_psql('quiet', "SELECT pulsimo.update_endpoint($quiet_id, '{\"url\": \"" . $target->url('/status/204') . "\"}')");
+my $last_code = "SELECT http_status FROM pulsimo.health_checks WHERE endpoint_id = $quiet_id"
+  . " ORDER BY checked_at DESC LIMIT 1";
+$node->safe_psql('quiet',
+    "SELECT pulsimo.update_endpoint($quiet_id, jsonb_build_object('url', '" . $target->url('/status/204') . "'))");
 wait_for_sql($node, 'quiet', $last_code, 204);
 $node->safe_psql('quiet', "UPDATE pulsimo.endpoints SET url = '" . $target->url('/status/202') . "'");
 wait_for_sql($node, 'quiet', $last_code, 202);
@@ -81,7 +85,8 @@ sub notified {
         $heard = $listener->query('SELECT pg_sleep(0.1)');
         last if $heard =~ /notification/;
     }
-    like($heard, qr/notification "pulsimo" with payload "\{"outbox":\[\d+\]\}"/, 'the notification tells ids and nothing else');
+    like($heard, qr/notification "pulsimo" with payload "\{"outbox":\[\d+\]\}"/,
+        'the notification tells ids and nothing else');
     return $heard =~ /\[(\d+)\]/;
 }
 
@@ -90,10 +95,12 @@ for my $turn ([ down => 'incident_opened', 'created' ], [ up => 'incident_resolv
     $target->control($how);
     wait_for_sql($node, 'postgres', $status, $how);
     my $transactions = $node->safe_psql('postgres', qq{
-        WITH change AS (SELECT xmin::text AS x, * FROM pulsimo.state_changes WHERE endpoint_id = $id AND status = '$how' ORDER BY id DESC LIMIT 1)
+        WITH change AS (SELECT xmin::text AS x, * FROM pulsimo.state_changes
+                        WHERE endpoint_id = $id AND status = '$how' ORDER BY id DESC LIMIT 1)
         SELECT count(*), count(DISTINCT x), string_agg(t, ' ' ORDER BY t) FROM (
             SELECT 'change' AS t, x FROM change
-            UNION ALL SELECT 'check', h.xmin::text FROM pulsimo.health_checks h JOIN change c USING (endpoint_id) WHERE h.checked_at = c.changed_at
+            UNION ALL SELECT 'check', h.xmin::text FROM pulsimo.health_checks h JOIN change c USING (endpoint_id)
+                WHERE h.checked_at = c.changed_at
             UNION ALL SELECT 'event', v.xmin::text FROM pulsimo.incident_events v WHERE v.event = '$event'
             UNION ALL SELECT 'incident', i.xmin::text FROM pulsimo.incidents i WHERE i.endpoint_id = $id
             UNION ALL SELECT 'message', o.xmin::text FROM pulsimo.outbox o WHERE o.topic = '$topic') all_of_it});
@@ -117,7 +124,8 @@ is( $node->safe_psql('postgres', qq{
         SELECT (SELECT count(*) FROM pulsimo.health_checks WHERE endpoint_id = $id AND status = 'down'),
                (SELECT count(*) FROM pulsimo.state_changes WHERE endpoint_id = $id AND status = 'down'),
                (SELECT count(*) FROM pulsimo.incidents), (SELECT count(*) FROM pulsimo.outbox)}),
-    $node->safe_psql('postgres', "SELECT count(*) FILTER (WHERE status = 'down'), 1, 1, 2 FROM pulsimo.health_checks WHERE endpoint_id = $id"),
+    $node->safe_psql('postgres',
+        "SELECT count(*) FILTER (WHERE status = 'down'), 1, 1, 2 FROM pulsimo.health_checks WHERE endpoint_id = $id"),
     'a transaction that fails leaves nothing');
 unlike($listener->query('SELECT 1'), qr/notification/, '... and notifies nobody');
 my $released = $node->safe_psql('postgres', 'DROP TRIGGER no_messages ON pulsimo.outbox; SELECT now()');

@@ -11,7 +11,8 @@ use Test::More;
 my $target = start_target();
 
 # Small WAL segments, so that a limit on the size of files can hit a table and spare them.
-my $node = new_pulsimo_node('main', -init => [ extra => ['--wal-segsize=1'] ], 'pulsimo.late_limit' => '300ms', autovacuum => 'off');
+my $node = new_pulsimo_node('main', -init => [ extra => ['--wal-segsize=1'] ], 'pulsimo.late_limit' => '300ms',
+    autovacuum => 'off');
 my %often = (check_interval => '1 s', timeout => '500 ms', failure_threshold => 1);
 my $id = add_endpoint($node, $target->url, %often);
 my $status = "SELECT status FROM pulsimo.endpoint_status WHERE id = $id";
@@ -45,7 +46,8 @@ sub checks_between {
 sub is_no_outage {
     my ($since, $expected, $what) = @_;
     is( $node->safe_psql('postgres', qq{
-            SELECT (SELECT string_agg(status::text, ' ' ORDER BY id) FROM pulsimo.state_changes WHERE endpoint_id = $id AND recorded_at > '$since'),
+            SELECT (SELECT string_agg(status::text, ' ' ORDER BY id) FROM pulsimo.state_changes
+                    WHERE endpoint_id = $id AND recorded_at > '$since'),
                    (SELECT count(*) FROM pulsimo.incidents)}), "$expected|0", $what);
     return;
 }
@@ -67,7 +69,8 @@ sub results_wait {
     my $keeper = $node->safe_psql('postgres', counter('keeper', 'pid'));
     my @said = slurp_file($node->logfile, $position) =~ /\[$keeper\] LOG:  (pulsimo[^\n]*)/g;
     is(@said, 2, "$what: ... and its begin and end were logged");
-    like("@said", qr/pulsimo could not write results: $reason pulsimo writes results again/, "$what: ... with the reason");
+    like("@said", qr/pulsimo could not write results: $reason pulsimo writes results again/,
+        "$what: ... with the reason");
     return;
 }
 
@@ -90,7 +93,8 @@ SKIP: {
         sub {
             system_or_bail('prlimit', "--pid=$keeper", '--fsize=1048576:unlimited');
             # The last page counts as full.
-            my $partition = $node->safe_psql('postgres', 'SELECT tableoid::regclass FROM pulsimo.health_checks LIMIT 1');
+            my $partition = $node->safe_psql('postgres',
+                'SELECT tableoid::regclass FROM pulsimo.health_checks LIMIT 1');
             $node->safe_psql('postgres', "ALTER TABLE $partition SET (fillfactor = 10)");
         },
         sub { system_or_bail('prlimit', "--pid=$keeper", '--fsize=unlimited:unlimited') });
@@ -120,7 +124,8 @@ my $refused = add_endpoint($node, $target->url, %often, name => 'refused');
 wait_for_sql($node, 'postgres', "SELECT status FROM pulsimo.endpoint_status WHERE id = $refused", 'up');
 my $drops = qr/pulsimo drops results of endpoint $refused that cannot be stored: /;
 my %rules = (
-    'a CHECK' => [ "ALTER TABLE pulsimo.health_checks ADD CONSTRAINT none_of_these CHECK (endpoint_id <> $refused) NOT VALID",
+    'a CHECK' => [
+        "ALTER TABLE pulsimo.health_checks ADD CONSTRAINT none_of_these CHECK (endpoint_id <> $refused) NOT VALID",
         'ALTER TABLE pulsimo.health_checks DROP CONSTRAINT none_of_these' ],
     'a trigger' => [ qq{
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
@@ -137,7 +142,8 @@ for my $what (sort keys %rules) {
     wait_for_log_line($node, $drops, $position);
     is_no_outage($from, '', "$what that refuses the results of one endpoint leaves the others alone");
     # Its outage begins unseen by the tables and is told as soon as they let it.
-    $node->safe_psql('postgres', "SELECT pulsimo.update_endpoint($refused, '{\"url\": \"" . $target->url('/status/500') . "\"}')");
+    $node->safe_psql('postgres',
+        "SELECT pulsimo.update_endpoint($refused, jsonb_build_object('url', '" . $target->url('/status/500') . "'))");
     my $dropped = $node->safe_psql('postgres', counter('keeper', 'skipped'));
     wait_for_sql($node, 'postgres', 'SELECT (' . counter('keeper', 'skipped') . ") >= $dropped + 2", 't');
     is(() = slurp_file($node->logfile, $position) =~ /$drops/g, 1, '... which is logged once');
@@ -151,19 +157,23 @@ for my $what (sort keys %rules) {
 $node->safe_psql('postgres', "SELECT pulsimo.remove_endpoint($refused)");
 
 # A prober that stands still misses the timeout of a check: that is no timeout of the target.
-my $hanging = add_endpoint($node, $target->url('/hang'), check_interval => '1 h', timeout => '3 s', failure_threshold => 1, name => 'hanging');
+my $hanging = add_endpoint($node, $target->url('/hang'), check_interval => '1 h', timeout => '3 s',
+    failure_threshold => 1, name => 'hanging');
 wait_for_sql($node, 'postgres', 'SELECT (' . counter('prober', 'running') . ') >= 1', 't');
 $from = now();
 my $prober = $node->safe_psql('postgres', counter('prober', 'pid'));
 kill 'STOP', $prober;
 wait_for_checks($node, 'clock', $clock, 5);
 kill 'CONT', $prober;
-my $verdicts = "SELECT string_agg(status || ' ' || error_class, ',') FROM pulsimo.health_checks WHERE endpoint_id = $hanging";
-is(wait_for_sql($node, 'postgres', $verdicts, qr/./), 'unknown timeout', 'a timeout that a prober slept through is unknown');
+my $verdicts =
+  "SELECT string_agg(status || ' ' || error_class, ',') FROM pulsimo.health_checks WHERE endpoint_id = $hanging";
+is(wait_for_sql($node, 'postgres', $verdicts, qr/./), 'unknown timeout',
+    'a timeout that a prober slept through is unknown');
 wait_for_sql($node, 'postgres', $status, 'up');
 wait_for_checks($node, 'postgres', $id, 1);
 is_no_outage($from, 'unknown up', '... as is the time in which nothing was checked');
-is($node->safe_psql('postgres', "SELECT status FROM pulsimo.check_now($hanging)"), 'down', '... the same timeout while awake is down');
+is($node->safe_psql('postgres', "SELECT status FROM pulsimo.check_now($hanging)"), 'down',
+    '... the same timeout while awake is down');
 $node->safe_psql('postgres', "SELECT pulsimo.remove_endpoint($hanging)");
 $node->safe_psql('postgres', 'DELETE FROM pulsimo.incidents');
 

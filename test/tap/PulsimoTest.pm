@@ -97,7 +97,8 @@ sub wait_for_sql {
         last if time > $deadline;
         usleep(50_000);
     }
-    diag("waited in vain for \"$expected\" from: $sql\nlast answer: \"$answer\"" . ($error ? "\nlast error: $error" : ''));
+    diag("waited in vain for \"$expected\" from: $sql\nlast answer: \"$answer\""
+        . ($error ? "\nlast error: $error" : ''));
     die "the condition has not come true: $sql";
 }
 
@@ -116,7 +117,8 @@ sub change_settings {
     my ($node, %settings) = @_;
     for my $name (sort keys %settings) {
         my $value = $settings{$name};
-        $node->safe_psql('postgres', 'ALTER SYSTEM ' . (defined $value ? "SET $name = " . quote($value) : "RESET $name"));
+        my $change = defined $value ? "SET $name = " . quote($value) : "RESET $name";
+        $node->safe_psql('postgres', "ALTER SYSTEM $change");
     }
     $node->reload;
     return;
@@ -126,7 +128,8 @@ sub change_settings {
 sub psql_says {
     my ($node, $database, @statements) = @_;
     my (undef, undef, $stderr) =
-      $node->psql($database, join(";\n", @statements), on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+      $node->psql($database, join(";\n", @statements), on_error_stop => 0,
+        extra_params => [ '-v', 'VERBOSITY=verbose' ]);
     return $stderr;
 }
 
