@@ -14,8 +14,12 @@ std::int64_t read_us(clockid_t clock) noexcept {
 
 }  // namespace
 
-std::int64_t SystemClock::monotonic_us() const noexcept { return read_us(CLOCK_MONOTONIC); }
+std::int64_t SystemClock::monotonic_us() const noexcept {
+    return read_us(CLOCK_MONOTONIC);
+}
 
-std::int64_t SystemClock::wall_us() const noexcept { return read_us(CLOCK_REALTIME); }
+std::int64_t SystemClock::wall_us() const noexcept {
+    return read_us(CLOCK_REALTIME);
+}
 
 }  // namespace pulsimo::engine

@@ -36,7 +36,9 @@ std::string EasyHandle::error_text(CURLcode code) const {
 }
 
 // Room is made here once, so that giving back cannot fail.
-EasyPool::EasyPool() { idle_.reserve(kMaxIdle); }
+EasyPool::EasyPool() {
+    idle_.reserve(kMaxIdle);
+}
 
 std::unique_ptr<EasyHandle> EasyPool::take() {
     if (idle_.empty()) return std::make_unique<EasyHandle>();

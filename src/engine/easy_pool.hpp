@@ -46,7 +46,7 @@ class EasyHandle {
     std::unique_ptr<CURLSH, FreeShare> cache_;  // outlives the handle that uses it
     std::unique_ptr<CURL, FreeEasy> easy_;
     CurlList resolve_;
-    std::string pinned_;                      // "host:port" that is in the cache
+    std::string pinned_;  // "host:port" that is in the cache
     std::array<char, CURL_ERROR_SIZE> error_{};
 };
 

@@ -231,18 +231,32 @@ Engine::Engine(const Clock& clock, EngineSettings settings, Sink sink) {
 }
 Engine::~Engine() = default;
 
-int Engine::fd() const noexcept { return impl_->fd(); }
-void Engine::run() { impl_->run(); }
-void Engine::configure(EngineSettings settings) { impl_->configure(std::move(settings)); }
-void Engine::upsert(const EndpointConfig& config) { impl_->upsert(config); }
-void Engine::remove(std::int64_t endpoint_id) { impl_->remove(endpoint_id); }
+int Engine::fd() const noexcept {
+    return impl_->fd();
+}
+void Engine::run() {
+    impl_->run();
+}
+void Engine::configure(EngineSettings settings) {
+    impl_->configure(std::move(settings));
+}
+void Engine::upsert(const EndpointConfig& config) {
+    impl_->upsert(config);
+}
+void Engine::remove(std::int64_t endpoint_id) {
+    impl_->remove(endpoint_id);
+}
 bool Engine::check_now(std::int64_t endpoint_id, std::uint64_t request_id) {
     return impl_->check_now(endpoint_id, request_id);
 }
 void Engine::retry_after(std::int64_t endpoint_id, std::int64_t delay_us) {
     impl_->retry_after(endpoint_id, delay_us);
 }
-void Engine::set_accepting(bool accepting) { impl_->set_accepting(accepting); }
-const EngineStats& Engine::stats() const noexcept { return impl_->stats(); }
+void Engine::set_accepting(bool accepting) {
+    impl_->set_accepting(accepting);
+}
+const EngineStats& Engine::stats() const noexcept {
+    return impl_->stats();
+}
 
 }  // namespace pulsimo::engine

@@ -57,7 +57,7 @@ class Engine {
     // highest id of the requests it answers. False: no such endpoint.
     bool check_now(std::int64_t endpoint_id, std::uint64_t request_id);
     void retry_after(std::int64_t endpoint_id, std::int64_t delay_us);   // next check not later than this
-    void set_accepting(bool accepting);           // false: start nothing, skip and count slots (nobody takes our results)
+    void set_accepting(bool accepting);  // false: start nothing, skip and count slots (nobody takes our results)
     const EngineStats& stats() const noexcept;
 
   private:

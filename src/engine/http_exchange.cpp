@@ -14,10 +14,14 @@ constexpr long kCaCacheSeconds = 3600;
 
 long http_version(HttpVersion version, bool https) {
     switch (version) {
-        case HttpVersion::v1_0: return CURL_HTTP_VERSION_1_0;
-        case HttpVersion::v1_1: return CURL_HTTP_VERSION_1_1;
-        case HttpVersion::v2: return https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-        case HttpVersion::any: break;
+        case HttpVersion::v1_0:
+            return CURL_HTTP_VERSION_1_0;
+        case HttpVersion::v1_1:
+            return CURL_HTTP_VERSION_1_1;
+        case HttpVersion::v2:
+            return https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+        case HttpVersion::any:
+            break;
     }
     return CURL_HTTP_VERSION_NONE;
 }
@@ -81,7 +85,9 @@ void HttpExchange::transfer_ended(CURLcode code) {
     listener_.exchange_ended(code);
 }
 
-void HttpExchange::transfer_lost() noexcept { own_errno_ = errno != 0 ? errno : EIO; }
+void HttpExchange::transfer_lost() noexcept {
+    own_errno_ = errno != 0 ? errno : EIO;
+}
 
 // With a server_name libcurl is told a URL with that name in it, and that this name has the addresses of the real
 // host: SNI and the check of the certificate follow the URL, the Host header is one of ours (http_plan.cpp).
@@ -137,7 +143,8 @@ void HttpExchange::set_tls(CURL* easy) {
     if (!options.reuse_connection) set_option(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
     const bool own_ca = !options.ca_certificate.empty();
     if (own_ca) {
-        curl_blob pem{const_cast<char*>(options.ca_certificate.data()), options.ca_certificate.size(), CURL_BLOB_NOCOPY};
+        curl_blob pem{const_cast<char*>(options.ca_certificate.data()), options.ca_certificate.size(),
+                      CURL_BLOB_NOCOPY};
         set_option(easy, CURLOPT_CAINFO_BLOB, &pem);
     }
     // libcurl keeps the parsed certificates of the system only when they come from one file and no directory.
@@ -184,7 +191,9 @@ std::size_t HttpExchange::body_arrived(char* data, std::size_t size, std::size_t
 }
 
 // Should libcurl ever look for a name under another spelling than the one we pinned, it must not start a thread for it.
-int HttpExchange::refuse_to_resolve(void*, void*, void*) noexcept { return 1; }
+int HttpExchange::refuse_to_resolve(void*, void*, void*) noexcept {
+    return 1;
+}
 
 // The last word on addresses: whatever path an address took into libcurl, this is the one that is connected to.
 curl_socket_t HttpExchange::open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {

@@ -65,7 +65,8 @@ Failure failure_by_code(const HttpExchange& exchange, CURLcode code) {
         case CURLE_GOT_NOTHING:
             return {ErrorClass::reset, "connection closed by " + peer + " without an answer"};
         case CURLE_PARTIAL_FILE:
-            return {ErrorClass::reset, "connection closed by " + peer + after_bytes(exchange) + ", more were announced"};
+            return {ErrorClass::reset,
+                    "connection closed by " + peer + after_bytes(exchange) + ", more were announced"};
         case CURLE_RECV_ERROR:
         case CURLE_SEND_ERROR:
             return receive_failure(exchange, code);
@@ -79,7 +80,7 @@ Failure failure_by_code(const HttpExchange& exchange, CURLcode code) {
         case CURLE_UNSUPPORTED_PROTOCOL:  // libcurl's word for an answer that does not begin with a status line
         case CURLE_WEIRD_SERVER_REPLY:
         case CURLE_BAD_CONTENT_ENCODING:
-        case CURLE_WRITE_ERROR:           // ours are told apart before; what remains is a body that does not decode
+        case CURLE_WRITE_ERROR:  // ours are told apart before; what remains is a body that does not decode
         case CURLE_HTTP2:
         case CURLE_HTTP2_STREAM:
             return {ErrorClass::protocol, "bad answer from " + peer + ": " + exchange.error_text(code)};

@@ -14,7 +14,9 @@ constexpr const char* kUserAgent = "Pulsimo";
 // Any header of a user may carry a secret, whatever its name. Only these go to an origin the user has not named.
 constexpr std::array kHarmlessHeaders{"Accept", "Accept-Language", "Cache-Control", "Content-Type", "User-Agent"};
 
-bool is_named(const std::string& header, const char* name) { return strcasecmp(header.c_str(), name) == 0; }
+bool is_named(const std::string& header, const char* name) {
+    return strcasecmp(header.c_str(), name) == 0;
+}
 
 bool is_harmless(const std::string& header) {
     return std::any_of(kHarmlessHeaders.begin(), kHarmlessHeaders.end(),

@@ -18,7 +18,7 @@ struct HttpPlan {
 
     std::int64_t endpoint_id = 0;
     std::int64_t timeout_us = 0;
-    std::string trouble;       // why it cannot be probed; empty: it can
+    std::string trouble;  // why it cannot be probed; empty: it can
     HttpOptions options;
     HttpTarget target;
     CurlList own_headers;      // for the origin of the URL

@@ -37,7 +37,8 @@ void drop_unroutable(std::vector<SocketAddress>& addresses) {
 }
 
 std::string method_after(int status, const std::string& method) {
-    const bool becomes_get = (status == 303 && method != "HEAD") || ((status == 301 || status == 302) && method == "POST");
+    const bool becomes_get =
+        (status == 303 && method != "HEAD") || ((status == 301 || status == 302) && method == "POST");
     return becomes_get ? "GET" : method;
 }
 
@@ -70,7 +71,9 @@ void HttpProbe::cancel() noexcept {
     exchange_.abandon();
 }
 
-void HttpProbe::note_stall(std::int64_t us) noexcept { result_.stall_us = std::max(result_.stall_us, to_int32(us)); }
+void HttpProbe::note_stall(std::int64_t us) noexcept {
+    result_.stall_us = std::max(result_.stall_us, to_int32(us));
+}
 
 void HttpProbe::go_to(HttpTarget target) {
     target_ = std::move(target);
@@ -120,8 +123,8 @@ void HttpProbe::connect_to(std::vector<SocketAddress> addresses) {
 
 // False when none is left; the check has ended then.
 bool HttpProbe::keep_permitted(std::vector<SocketAddress>& addresses) {
-    const auto permitted = std::stable_partition(
-        addresses.begin(), addresses.end(), [&](const SocketAddress& a) { return policy_->permits(a.get()); });
+    const auto permitted = std::stable_partition(addresses.begin(), addresses.end(),
+                                                 [&](const SocketAddress& a) { return policy_->permits(a.get()); });
     if (permitted != addresses.begin()) {
         addresses.erase(permitted, addresses.end());
         return true;
@@ -188,7 +191,8 @@ Failure HttpProbe::overdue() const {
     if (doing_ == Doing::resolving) {
         const bool resolver_works = tools_.resolver.proved_alive_since(asked_us_);
         const auto error = resolver_works ? ErrorClass::dns : ErrorClass::internal;
-        return {error, within + (resolver_works ? " (resolving " : " from our resolver (resolving ") + target_.host + ")"};
+        return {error,
+                within + (resolver_works ? " (resolving " : " from our resolver (resolving ") + target_.host + ")"};
     }
     if (exchange_.own_errno() != 0) return failure_of(exchange_, CURLE_OPERATION_TIMEDOUT);
     return {ErrorClass::timeout, within + " (" + waiting_for(exchange_) + ")"};

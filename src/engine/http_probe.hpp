@@ -41,10 +41,10 @@ class HttpProbe final : private Resolver::Lookup, private HttpExchange::Listener
         ~Owner() = default;
     };
 
-    HttpProbe(const Tools& tools, std::shared_ptr<const HttpPlan> plan,
-              std::shared_ptr<const AddressPolicy> policy, Owner& owner);
+    HttpProbe(const Tools& tools, std::shared_ptr<const HttpPlan> plan, std::shared_ptr<const AddressPolicy> policy,
+              Owner& owner);
 
-    void start();  // may end at once
+    void start();            // may end at once
     void cancel() noexcept;  // no result follows
     std::int64_t endpoint_id() const noexcept { return plan_->endpoint_id; }
     void note_stall(std::int64_t us) noexcept;
@@ -76,7 +76,7 @@ class HttpProbe final : private Resolver::Lookup, private HttpExchange::Listener
     HttpTarget target_;
     std::string method_;
     std::int64_t started_us_ = 0;
-    std::int64_t asked_us_ = 0;     // when the resolver was asked
+    std::int64_t asked_us_ = 0;  // when the resolver was asked
     Doing doing_ = Doing::nothing;
     int redirects_ = 0;
 };

@@ -21,8 +21,8 @@ class HttpResponse {
     // Why we ended the transfer ourselves.
     enum class Stop : std::uint8_t {
         none,
-        redirect,           // the headers say where to go on; the body is of no interest
-        body_not_wanted,    // max_body is 0: the headers are all there is to check
+        redirect,         // the headers say where to go on; the body is of no interest
+        body_not_wanted,  // max_body is 0: the headers are all there is to check
         headers_too_large,
         body_too_large,
         out_of_memory,

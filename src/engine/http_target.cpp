@@ -14,7 +14,9 @@ struct FreeUrl {
 };
 using Url = std::unique_ptr<CURLU, FreeUrl>;
 
-Url new_url() { return Url(check_created(curl_url(), "curl_url")); }
+Url new_url() {
+    return Url(check_created(curl_url(), "curl_url"));
+}
 
 // Empty when the part is missing or cannot be had.
 std::string part(CURLU* url, CURLUPart what, unsigned int flags = 0) {
@@ -55,7 +57,9 @@ std::optional<HttpTarget> take_apart(CURLU* url) {
 
 }  // namespace
 
-std::string HttpTarget::host_and_port() const { return with_brackets(host) + ":" + std::to_string(port); }
+std::string HttpTarget::host_and_port() const {
+    return with_brackets(host) + ":" + std::to_string(port);
+}
 
 std::string HttpTarget::host_header() const {
     return port == (https ? 443 : 80) ? with_brackets(host) : host_and_port();

@@ -8,8 +8,8 @@
 namespace pulsimo::engine {
 
 struct HttpTarget {
-    std::string url;     // without user, password and fragment
-    std::string host;    // a name in ASCII form or an address, IPv6 without brackets
+    std::string url;   // without user, password and fragment
+    std::string host;  // a name in ASCII form or an address, IPv6 without brackets
     std::uint16_t port = 0;
     bool https = false;
     std::string origin;  // "https://example.com:443"; credentials do not leave it

@@ -27,9 +27,13 @@ std::uint64_t pack(int fd, std::uint32_t generation) noexcept {
 
 }  // namespace
 
-void Timer::set(std::int64_t due_us) { reactor_.timers_.set(*this, due_us); }
+void Timer::set(std::int64_t due_us) {
+    reactor_.timers_.set(*this, due_us);
+}
 
-void Timer::cancel() noexcept { reactor_.timers_.erase(*this); }
+void Timer::cancel() noexcept {
+    reactor_.timers_.erase(*this);
+}
 
 Reactor::Reactor(const Clock& clock)
     : clock_(clock),

@@ -13,8 +13,8 @@ namespace {
 constexpr const char* kResolvConf = "/etc/resolv.conf";
 constexpr std::int64_t kFileCheckUs = 5'000'000;
 
-// c-ares waits for 75 s by default, longer than a check lives. With these, a lost packet or a dead server costs 1 s before
-// the next attempt, and a single server is given up after 7 s.
+// c-ares waits for 75 s by default, longer than a check lives. With these, a lost packet or a dead server costs 1 s
+// before the next attempt, and a single server is given up after 7 s.
 constexpr int kQueryTimeoutMs = 1000;
 constexpr int kQueryTries = 3;
 
@@ -22,8 +22,8 @@ constexpr int kQueryTries = 3;
 // for the next timeout after each event instead would walk all open questions each time.
 constexpr std::int64_t kTickUs = 100'000;
 
-// A refusal comes at once, so "meanwhile" reaches back a little: less than three checks at the shortest interval, so that
-// a resolver of ours that has just died makes nobody down.
+// A refusal comes at once, so "meanwhile" reaches back a little: less than three checks at the shortest interval, so
+// that a resolver of ours that has just died makes nobody down.
 constexpr std::int64_t kLookbackUs = 2'000'000;
 
 void check(int status, const char* what) {
@@ -32,7 +32,7 @@ void check(int status, const char* what) {
 
 // Modification time and inode; zeros when there is no such file.
 std::pair<std::int64_t, std::uint64_t> file_version(const char* path) noexcept {
-    struct stat status{};
+    struct stat status {};
     if (stat(path, &status) != 0) return {};
     return {std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec, status.st_ino};
 }
@@ -232,7 +232,8 @@ void Resolver::tick() {
 
 Resolution Resolver::conclude(Query& query) {
     using Outcome = Resolution::Outcome;
-    const bool definite = query.status == ARES_SUCCESS || query.status == ARES_ENOTFOUND || query.status == ARES_ENODATA;
+    const bool definite =
+        query.status == ARES_SUCCESS || query.status == ARES_ENOTFOUND || query.status == ARES_ENODATA;
     if (definite && query.from_network) last_answer_us_ = reactor_.clock().monotonic_us();
     const char* kind = query.family == AF_INET ? "IPv4 " : query.family == AF_INET6 ? "IPv6 " : "";
     switch (query.status) {
@@ -256,7 +257,8 @@ Resolution Resolver::conclude(Query& query) {
         case ARES_ETIMEOUT:
             return proved_alive_since(query.started_us)
                        ? Resolution{Outcome::name_failed, {}, "name servers do not answer for " + query.name}
-                       : Resolution{Outcome::own_trouble, {}, "our resolver does not answer (asked for " + query.name + ")"};
+                       : Resolution{
+                             Outcome::own_trouble, {}, "our resolver does not answer (asked for " + query.name + ")"};
         default:
             return {Outcome::own_trouble, {}, std::string("our resolver failed: ") + ares_strerror(query.status)};
     }

@@ -83,15 +83,15 @@ class Scheduler {
         std::int64_t id = 0;
         std::int64_t interval_us = 0;
         State state = State::planned;
-        bool by_slot = true;                 // due because of its slot, not because of a retry or request
-        std::int64_t was_due_us = 0;         // since it left the plan
-        std::int64_t retry_us = INT64_MAX;   // a retry asked for while it runs
-        std::int64_t counted_to_us = 0;      // the slots up to here are accounted for
-        std::int32_t skipped = 0;            // slots left out since the last finished()
+        bool by_slot = true;                // due because of its slot, not because of a retry or request
+        std::int64_t was_due_us = 0;        // since it left the plan
+        std::int64_t retry_us = INT64_MAX;  // a retry asked for while it runs
+        std::int64_t counted_to_us = 0;     // the slots up to here are accounted for
+        std::int32_t skipped = 0;           // slots left out since the last finished()
         std::uint64_t request_id = 0;
-        std::uint64_t arrival = 0;           // its place in the line
-        Host* host = nullptr;                // of its configuration
-        Host* claimed = nullptr;             // where it queues or holds its claim
+        std::uint64_t arrival = 0;  // its place in the line
+        Host* host = nullptr;       // of its configuration
+        Host* claimed = nullptr;    // where it queues or holds its claim
     };
 
     Entry* find(std::int64_t id) const noexcept;

@@ -36,7 +36,9 @@ void TransferLoop::add(CURL* easy, Transfer& transfer) {
     check(curl_multi_add_handle(multi_.get(), easy), "curl_multi_add_handle");
 }
 
-void TransferLoop::remove(CURL* easy) noexcept { curl_multi_remove_handle(multi_.get(), easy); }
+void TransferLoop::remove(CURL* easy) noexcept {
+    curl_multi_remove_handle(multi_.get(), easy);
+}
 
 void TransferLoop::process() {
     int running = 0;

@@ -49,8 +49,8 @@ TEST(AddressPolicy, MakesExceptions) {
 
 TEST(AddressPolicy, BlocksByDefaultWhatCloudsTellTheirMachines) {
     const AddressPolicy policy = blocking(kDefaultBlockedNetworks);
-    for (const char* address : {"169.254.169.254", "fe80::1", "fd00:ec2::254", "100.100.100.200", "168.63.129.16",
-                                "0.0.0.0"}) {
+    for (const char* address :
+         {"169.254.169.254", "fe80::1", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "0.0.0.0"}) {
         EXPECT_FALSE(permits(policy, address)) << address;
     }
     for (const char* address : {"127.0.0.1", "10.0.0.1", "192.0.2.1", "::1", "2001:db8::1"}) {

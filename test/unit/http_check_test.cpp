@@ -109,8 +109,7 @@ TEST_F(HttpCheck, TellsATimeoutWhileConnecting) {
 }
 
 TEST_F(HttpCheck, TellsATimeoutInTheTlsHandshake) {
-    const CheckResult result =
-        harness.check("https://127.0.0.1:" + std::to_string(server.port()) + "/", "{}", 150'000);
+    const CheckResult result = harness.check("https://127.0.0.1:" + std::to_string(server.port()) + "/", "{}", 150'000);
     expect_failure(result, ErrorClass::timeout, "no answer within 150 ms (TLS handshake with " + peer() + ")");
 }
 
@@ -150,8 +149,7 @@ TEST_F(HttpCheck, BoundsTheHeaders) {
 
 TEST_F(HttpCheck, ChecksTheBodyAndTheHeaders) {
     EXPECT_EQ(check("/", R"({"body_contains": "ok"})").error, ErrorClass::none);
-    expect_failure(check("/", R"({"body_contains": "fine"})"), ErrorClass::assertion,
-                   "body does not contain \"fine\"");
+    expect_failure(check("/", R"({"body_contains": "fine"})"), ErrorClass::assertion, "body does not contain \"fine\"");
     EXPECT_EQ(check("/json/{\"a\":[1,2]}", R"({"json": [{"path": "$.a[1]", "value": 2}]})").error, ErrorClass::none);
     const std::string is_json =
         R"({"response_headers": [{"name": "content-type", "op": "contains", "value": "json"}]})";
@@ -212,7 +210,8 @@ TEST_F(HttpCheck, ReachesIpv6) {
         GTEST_SKIP() << "no IPv6 on this machine: " << error.what();
     }
     EXPECT_EQ(harness.check(v6->url("/")).error, ErrorClass::none);
-    expect_failure(harness.check(v6->url("/"), R"({"ip_version": "4"})"), ErrorClass::dns, "::1 is not an IPv4 address");
+    expect_failure(harness.check(v6->url("/"), R"({"ip_version": "4"})"), ErrorClass::dns,
+                   "::1 is not an IPv4 address");
 }
 
 TEST_F(HttpCheck, TellsAServerThatDoesNotSpeakTheWantedVersion) {

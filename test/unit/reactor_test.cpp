@@ -26,7 +26,9 @@ struct Handler final : engine::ReadyHandler {
     std::function<void(int)> callback;
 };
 
-UniqueFd readable_event() { return UniqueFd(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)); }
+UniqueFd readable_event() {
+    return UniqueFd(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK));
+}
 
 bool is_readable(int fd) {
     pollfd ready{.fd = fd, .events = POLLIN, .revents = 0};

@@ -37,14 +37,14 @@ class BitWriter {
 
 std::string gzip_run(std::size_t bytes) {
     BitWriter bits;
-    bits.code(1, 1);               // the last block
-    bits.code(0b10, 2);            // of fixed codes (type 1, lowest bit first)
-    bits.code(0x30 + 'a', 8);      // the literal
+    bits.code(1, 1);           // the last block
+    bits.code(0b10, 2);        // of fixed codes (type 1, lowest bit first)
+    bits.code(0x30 + 'a', 8);  // the literal
     for (std::size_t written = 1; written < bytes; written += 258) {
         bits.code(0b11000101, 8);  // length 258
         bits.code(0, 5);           // distance 1
     }
-    bits.code(0, 7);               // end of block
+    bits.code(0, 7);  // end of block
     const std::string header("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", 10);
     return header + bits.finish() + std::string(8, '\0');
 }

@@ -12,7 +12,9 @@ namespace {
 
 using Answer = Script (*)(const std::string& rest);
 
-std::size_t number(const std::string& text) { return static_cast<std::size_t>(std::atol(text.c_str())); }
+std::size_t number(const std::string& text) {
+    return static_cast<std::size_t>(std::atol(text.c_str()));
+}
 
 std::string percent_decoded(const std::string& text) {
     std::string decoded;
@@ -32,11 +34,17 @@ Script then(Script script, Step step) {
     return script;
 }
 
-Script half_a_body() { return {Step::send(response_head(200, {{"Content-Length", "10"}}) + "01234")}; }
+Script half_a_body() {
+    return {Step::send(response_head(200, {{"Content-Length", "10"}}) + "01234")};
+}
 
-Script redirect_to(int status, const std::string& location) { return respond(status, "", {{"Location", location}}); }
+Script redirect_to(int status, const std::string& location) {
+    return respond(status, "", {{"Location", location}});
+}
 
-Script status(const std::string& rest) { return respond(static_cast<int>(number(rest)), "status " + rest + "\n"); }
+Script status(const std::string& rest) {
+    return respond(static_cast<int>(number(rest)), "status " + rest + "\n");
+}
 
 Script delay(const std::string& rest) {
     Script script{Step::wait(static_cast<int>(number(rest)))};
@@ -47,15 +55,21 @@ Script slow_body(const std::string& rest) {
     return then(then(half_a_body(), Step::wait(static_cast<int>(number(rest)))), Step::send("56789"));
 }
 
-Script body(const std::string& rest) { return respond(200, std::string(number(rest), 'b')); }
+Script body(const std::string& rest) {
+    return respond(200, std::string(number(rest), 'b'));
+}
 
 Script json(const std::string& rest) {
     return respond(200, percent_decoded(rest), {{"Content-Type", "application/json"}});
 }
 
-Script gzip(const std::string& rest) { return respond(200, gzip_run(number(rest)), {{"Content-Encoding", "gzip"}}); }
+Script gzip(const std::string& rest) {
+    return respond(200, gzip_run(number(rest)), {{"Content-Encoding", "gzip"}});
+}
 
-Script bad_gzip(const std::string&) { return respond(200, "this is not gzip", {{"Content-Encoding", "gzip"}}); }
+Script bad_gzip(const std::string&) {
+    return respond(200, "this is not gzip", {{"Content-Encoding", "gzip"}});
+}
 
 Script bad_chunk(const std::string&) {
     return {Step::send(response_head(200, {{"Transfer-Encoding", "chunked"}}) + "5\r\nhello\r\nzz\r\nworld\r\n")};
@@ -74,18 +88,32 @@ Script redirect(const std::string& rest) {
     return left == 0 ? respond(200, "arrived\n") : redirect_to(302, "/redirect/" + std::to_string(left - 1));
 }
 
-Script redirect_loop(const std::string&) { return redirect_to(302, "/redirect-loop"); }
+Script redirect_loop(const std::string&) {
+    return redirect_to(302, "/redirect-loop");
+}
 
 Script redirect_elsewhere(const std::string& rest) {
     return redirect_to(static_cast<int>(number(rest)), percent_decoded(rest.substr(rest.find('/') + 1)));
 }
 
-Script garbage(const std::string&) { return {Step::send("these are not the headers you look for\r\n\r\n"), Step::close()}; }
-Script reset(const std::string&) { return {Step::reset()}; }
-Script close(const std::string&) { return {Step::close()}; }
-Script reset_middle(const std::string&) { return then(half_a_body(), Step::reset()); }
-Script close_middle(const std::string&) { return then(half_a_body(), Step::close()); }
-Script hang(const std::string&) { return {Step::hang()}; }
+Script garbage(const std::string&) {
+    return {Step::send("these are not the headers you look for\r\n\r\n"), Step::close()};
+}
+Script reset(const std::string&) {
+    return {Step::reset()};
+}
+Script close(const std::string&) {
+    return {Step::close()};
+}
+Script reset_middle(const std::string&) {
+    return then(half_a_body(), Step::reset());
+}
+Script close_middle(const std::string&) {
+    return then(half_a_body(), Step::close());
+}
+Script hang(const std::string&) {
+    return {Step::hang()};
+}
 
 constexpr std::pair<std::string_view, Answer> kAnswers[] = {
     {"status", status},

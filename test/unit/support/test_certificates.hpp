@@ -25,8 +25,9 @@ struct Certificate {
 
 struct CertificateOptions {
     std::string common_name = "localhost";
-    std::vector<std::string> names{"DNS:localhost", "IP:127.0.0.1", "IP:::1"};  // as OpenSSL's subjectAltName takes them
-    long valid_from_s = -3600;         // from now
+    std::vector<std::string> names{"DNS:localhost", "IP:127.0.0.1",
+                                   "IP:::1"};  // as OpenSSL's subjectAltName takes them
+    long valid_from_s = -3600;                 // from now
     long valid_to_s = 90L * 86400;
     const Certificate* issuer = nullptr;  // nullptr: self-signed
     bool authority = false;

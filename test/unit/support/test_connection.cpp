@@ -20,7 +20,9 @@ TestTls::TestTls(const Certificate* certificate, int newest_version) {
     SSL_CTX_set_mode(context_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
-Session TestTls::new_session() const { return Session(context_ != nullptr ? SSL_new(context_.get()) : nullptr); }
+Session TestTls::new_session() const {
+    return Session(context_ != nullptr ? SSL_new(context_.get()) : nullptr);
+}
 
 TestConnection::TestConnection(int fd, Session session) : fd_(fd), session_(std::move(session)) {
     if (session_ == nullptr) return;
@@ -138,9 +140,9 @@ bool TestConnection::write_some(std::string& bytes) {
                                   ? SSL_write(session_.get(), bytes.data() + written, static_cast<int>(left))
                                   : send(fd_, bytes.data() + written, left, MSG_NOSIGNAL);
         if (count <= 0) {
-            const bool later = session_ != nullptr ? SSL_get_error(session_.get(), static_cast<int>(count)) ==
-                                                         SSL_ERROR_WANT_WRITE
-                                                   : errno == EAGAIN || errno == EWOULDBLOCK;
+            const bool later = session_ != nullptr
+                                   ? SSL_get_error(session_.get(), static_cast<int>(count)) == SSL_ERROR_WANT_WRITE
+                                   : errno == EAGAIN || errno == EWOULDBLOCK;
             gone_ = !later;
             bytes.erase(0, written);
             return false;

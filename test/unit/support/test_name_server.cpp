@@ -18,7 +18,9 @@ constexpr std::size_t kHeader = 12;
 constexpr int kNameError = 3;
 constexpr int kServerFailure = 2;
 
-std::string two_bytes(unsigned int value) { return {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)}; }
+std::string two_bytes(unsigned int value) {
+    return {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)};
+}
 
 // The labels of the question, joined by dots; `end` is set behind them.
 std::string name_of(const std::string& question, std::size_t& end) {
@@ -71,15 +73,17 @@ void TestNameServer::set(const std::string& name, Entry entry) {
     entries_[name] = std::move(entry);
 }
 
-std::string TestNameServer::address() const { return "127.0.0.1:" + std::to_string(port_); }
+std::string TestNameServer::address() const {
+    return "127.0.0.1:" + std::to_string(port_);
+}
 
 void TestNameServer::serve() {
     while (!stop_) {
         std::array<char, 2048> buffer;
         sockaddr_in client{};
         socklen_t length = sizeof client;
-        const ssize_t count = recvfrom(socket_, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&client),
-                                       &length);
+        const ssize_t count =
+            recvfrom(socket_, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&client), &length);
         if (count < static_cast<ssize_t>(kHeader)) continue;
         ++questions_;
         const std::string reply = answer({buffer.data(), static_cast<std::size_t>(count)});
@@ -96,7 +100,9 @@ std::string TestNameServer::answer(const std::string& question) {
     const auto found = entries_.find(name);
     const Entry entry = found == entries_.end() ? Entry{.manner = Manner::no_such_name} : found->second;
     if (entry.manner == Manner::silent) return {};
-    const int code = entry.manner == Manner::no_such_name ? kNameError : entry.manner == Manner::fail ? kServerFailure : 0;
+    const int code = entry.manner == Manner::no_such_name ? kNameError
+                     : entry.manner == Manner::fail       ? kServerFailure
+                                                          : 0;
     const bool wants_v6 = question[end + 1] == 28;
     std::string records;
     unsigned int count = 0;

@@ -207,14 +207,21 @@ class TestServer::Loop {
     std::thread thread_;
 };
 
-TestServer::TestServer(Handler handler, Options options)
-    : loop_(std::make_unique<Loop>(std::move(handler), options)) {}
+TestServer::TestServer(Handler handler, Options options) : loop_(std::make_unique<Loop>(std::move(handler), options)) {}
 TestServer::~TestServer() = default;
 
-std::uint16_t TestServer::port() const noexcept { return loop_->port(); }
-std::vector<Request> TestServer::requests() const { return loop_->requests(); }
-int TestServer::connections() const noexcept { return loop_->accepted(); }
-int TestServer::most_at_once() const noexcept { return loop_->most_at_once(); }
+std::uint16_t TestServer::port() const noexcept {
+    return loop_->port();
+}
+std::vector<Request> TestServer::requests() const {
+    return loop_->requests();
+}
+int TestServer::connections() const noexcept {
+    return loop_->accepted();
+}
+int TestServer::most_at_once() const noexcept {
+    return loop_->most_at_once();
+}
 
 std::string TestServer::url(const std::string& path, const std::string& host) const {
     const std::string scheme = loop_->options().certificate != nullptr ? "https://" : "http://";
