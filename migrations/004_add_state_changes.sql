@@ -8,7 +8,8 @@ CREATE TABLE pulsimo.state_changes (
     previous_status pulsimo.status NOT NULL,
     error_class pulsimo.error_class,
     detail text,
-    recorded_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    recorded_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT state_changes_changed_at_finite CHECK (pg_catalog.isfinite(changed_at))
 );
 CREATE INDEX state_changes_endpoint_id_changed_at_idx ON pulsimo.state_changes (endpoint_id, changed_at, id);
 

@@ -168,7 +168,7 @@ PULSIMO_EXPORT Datum pulsimo_check_now(PG_FUNCTION_ARGS) {
                         errhint("The check goes on and its result will be in pulsimo.health_checks; a longer \"wait\" waits for it.")));
     }
     if (answer.state == RequestState::refused) {
-        refuse(answer.detail, "Only endpoints that are committed and not paused can be checked.");
+        refuse(answer.detail, "An endpoint can be checked once it is committed, while it is not paused and the workers run. Try again.");
     }
     return row_of(fcinfo, answer);
 }

@@ -62,11 +62,11 @@ std::vector<PostedRequest> take_posted_requests(DatabaseSlot& slot) {
     return posted;
 }
 
-void answer_request(DatabaseSlot& slot, const engine::CheckResult& result, health::Status verdict) {
+void answer_request(DatabaseSlot& slot, std::uint64_t id, const engine::CheckResult& result, health::Status verdict) {
     const std::string detail = pg::from_utf8(result.detail);
     {
         SharedLock lock;
-        CheckRequest* request = find_request(slot, result.request_id);
+        CheckRequest* request = find_request(slot, id);
         if (request == nullptr || !is_open(*request)) return;
         request->state = RequestState::answered;
         request->checked_at_us = result.started_at_us;

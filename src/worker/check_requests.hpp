@@ -21,7 +21,7 @@ void release_request(DatabaseSlot& slot, std::uint64_t id) noexcept;        // t
 
 // For the keeper; all take the lock.
 std::vector<PostedRequest> take_posted_requests(DatabaseSlot& slot);
-void answer_request(DatabaseSlot& slot, const engine::CheckResult& result, health::Status verdict);
+void answer_request(DatabaseSlot& slot, std::uint64_t id, const engine::CheckResult& result, health::Status verdict);
 void refuse_request(DatabaseSlot& slot, std::uint64_t id, const char* why) noexcept;
 void refuse_requests_for(DatabaseSlot& slot, std::int64_t endpoint_id, const char* why) noexcept;
 void refuse_all_requests(DatabaseSlot& slot, const char* why) noexcept;

@@ -210,6 +210,7 @@ bool Keeper::watch(Watched fresh) {
 
 void Keeper::forget(std::int64_t endpoint_id) {
     refused_.erase(endpoint_id);
+    asked_.erase(endpoint_id);
     if (watched_.erase(endpoint_id) > 0) send(prober_of(endpoint_id), engine::Remove{endpoint_id});
     refuse_requests_for(slot_, endpoint_id, "the endpoint was removed or paused");
 }
@@ -232,7 +233,7 @@ void Keeper::keep_probers_running() {
     }
     for (ProberLink& prober : probers_) {
         if (!prober.ensure_running(now)) continue;
-        refuse_all_requests(slot_, "a prober was restarted");
+        refuse_asked_of(prober);
         if (throttled_) send(prober, engine::SetAccepting{false});
         for (const auto& [id, watched] : watched_) {
             if (&prober_of(id) == &prober) send(prober, engine::Upsert{watched.config});
@@ -240,9 +241,20 @@ void Keeper::keep_probers_running() {
     }
 }
 
+// What the prober before this one was asked is lost with it.
+void Keeper::refuse_asked_of(const ProberLink& prober) {
+    for (auto& [id, requests] : asked_) {
+        if (&prober_of(id) != &prober) continue;
+        for (std::uint64_t request : requests) refuse_request(slot_, request, "a prober was restarted");
+        requests.clear();
+    }
+    std::erase_if(asked_, [](const auto& asked) { return asked.second.empty(); });
+}
+
 void Keeper::forward_requests() {
     for (const PostedRequest& request : take_posted_requests(slot_)) {
         if (watched_.contains(request.endpoint_id)) {
+            asked_[request.endpoint_id].push_back(request.id);
             send(prober_of(request.endpoint_id), engine::CheckNow{request.endpoint_id, request.id});
         } else {
             refuse_request(slot_, request.id, "the endpoint is not monitored");

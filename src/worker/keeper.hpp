@@ -59,6 +59,8 @@ class Keeper {
     void forget(std::int64_t endpoint_id);
     void keep_probers_running();
     void forward_requests();
+    void refuse_asked_of(const ProberLink& prober);
+    std::vector<std::uint64_t> take_answered(const engine::CheckResult& result);
     void keep_house();
     void wait();
     std::optional<pg::Failure> attempt(const std::function<void()>& work);
@@ -90,6 +92,10 @@ class Keeper {
     Store store_;
     std::vector<ProberLink> probers_;
     std::unordered_map<std::int64_t, Watched> watched_;
+
+    // Requests of check_now() that were passed on to a prober, in their order. A check answers all that came before it
+    // ended; its result names the last of them.
+    std::unordered_map<std::int64_t, std::vector<std::uint64_t>> asked_;
 
     std::deque<Pending> pending_;
     std::int64_t oldest_pending_us_ = 0;  // when the first of pending_ came, monotonic

@@ -53,9 +53,23 @@ void Keeper::take(engine::CheckResult&& result) {
         watched.certificate_expires_at_s = result.certificate_expires_at_s;
         watched.certificate_issuer = result.certificate_issuer;
     }
-    urgent_ |= !step.changes.empty() || result.request_id != 0;
+    std::vector<std::uint64_t> answers = take_answered(result);
+    urgent_ |= !step.changes.empty() || !answers.empty();
     if (pending_.empty()) oldest_pending_us_ = clock_.monotonic_us();
-    pending_.push_back({std::move(result), step.verdict, std::move(step.changes), certificate_changed});
+    pending_.push_back(
+        {std::move(result), step.verdict, std::move(step.changes), certificate_changed, std::move(answers)});
+}
+
+std::vector<std::uint64_t> Keeper::take_answered(const engine::CheckResult& result) {
+    auto asked = asked_.find(result.endpoint_id);
+    if (result.request_id == 0 || asked == asked_.end()) return {};
+    std::vector<std::uint64_t>& waiting = asked->second;
+    auto last = std::find(waiting.begin(), waiting.end(), result.request_id);
+    if (last == waiting.end()) return {};
+    std::vector<std::uint64_t> answered(waiting.begin(), last + 1);
+    waiting.erase(waiting.begin(), last + 1);
+    if (waiting.empty()) asked_.erase(asked);
+    return answered;
 }
 
 // Probers pause while there is no room for what they would find out.

@@ -86,7 +86,7 @@ std::optional<pg::Failure> Keeper::write_whole(std::span<const Pending> batch) {
     if (auto failure = attempt([&] { store_.write(batch); })) return failure;
     slot_.keeper.checks += static_cast<std::int64_t>(batch.size());
     for (const Pending& pending : batch) {
-        if (pending.result.request_id != 0) answer_request(slot_, pending.result, pending.verdict);
+        for (std::uint64_t request : pending.answers) answer_request(slot_, request, pending.result, pending.verdict);
         if (!refused_.empty()) refused_.erase(pending.result.endpoint_id);
     }
     write_backoff_.reset();
@@ -158,7 +158,7 @@ void Keeper::drop(const Pending& pending, const pg::Failure& failure) {
         });
     }
     slot_.keeper.skipped++;
-    if (pending.result.request_id != 0) refuse_request(slot_, pending.result.request_id, "its result cannot be stored");
+    for (std::uint64_t request : pending.answers) refuse_request(slot_, request, "its result cannot be stored");
     auto place = watched_.find(endpoint_id);
     if (place == watched_.end() || pending.changes.empty()) return;
     place->second.stale = true;

@@ -39,6 +39,7 @@ struct Pending {
     health::Status verdict = health::Status::unknown;
     std::vector<health::Change> changes;
     bool certificate_changed = false;
+    std::vector<std::uint64_t> answers;  // requests of check_now() that it answers
 };
 
 enum class Installation { absent, other_version, stopped, running };
