@@ -54,7 +54,7 @@ class Engine {
     void upsert(const EndpointConfig& config);    // adds or changes; a running check of it ends with the old config
     void remove(std::int64_t endpoint_id);        // cancels a running check; no result of it follows
     // A check as soon as possible; one that waits or runs already answers the request too. The result carries the
-    // highest id of the requests it answers. False: no such endpoint.
+    // newest of the requests it answers. False: no such endpoint.
     bool check_now(std::int64_t endpoint_id, std::uint64_t request_id);
     void retry_after(std::int64_t endpoint_id, std::int64_t delay_us);   // next check not later than this
     void set_accepting(bool accepting);  // false: start nothing, skip and count slots (nobody takes our results)

@@ -58,7 +58,7 @@ void Scheduler::remove(std::int64_t id) {
 bool Scheduler::request(std::int64_t id, std::uint64_t request_id, std::int64_t now_us) {
     Entry* entry = find(id);
     if (entry == nullptr) return false;
-    entry->request_id = std::max(entry->request_id, request_id);
+    entry->request_id = request_id;
     if (entry->state == State::running) return true;
     entry->by_slot = false;
     if (entry->state == State::planned) {
