@@ -8,8 +8,8 @@
 
 namespace pulsimo::engine {
 
-// The longest prefix of `text` that is at most `max_bytes` and ends at a character; what is not UTF-8 and NUL become '?',
-// control characters and those that reverse the direction of writing become spaces. Never longer than `text`.
+// The longest prefix of `text` that is at most `max_bytes` and ends at a character; what is not UTF-8 and NUL become
+// '?', control characters and those that reverse the direction of writing become spaces. Never longer than `text`.
 std::string safe_text(std::string_view text, std::size_t max_bytes);
 
 // `text` in double quotes, safe and shortened to about `max_bytes` with "..." where something is missing.

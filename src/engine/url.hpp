@@ -1,5 +1,5 @@
-// What may be monitored, as far as the text of a URL tells. Which address a name leads to is decided when the connection
-// is made (address_policy.hpp).
+// What may be monitored, as far as the text of a URL tells. Which address a name leads to is decided when the
+// connection is made (address_policy.hpp).
 #pragma once
 
 #include <string_view>

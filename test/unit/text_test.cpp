@@ -15,7 +15,7 @@ TEST(SafeText, KeepsWhatCanBeShown) {
 
 TEST(SafeText, ReplacesControlCharactersBySpaces) {
     EXPECT_EQ(safe_text("a\r\nb\tc\x1b[31m\x7F", 100), "a  b c [31m ");
-    EXPECT_EQ(safe_text("\u0085\u009F", 100), "  ");          // C1
+    EXPECT_EQ(safe_text("\u0085\u009F", 100), "  ");               // C1
     EXPECT_EQ(safe_text("a\u2028b\u202Ec\u2066", 100), "a b c ");  // separators, right-to-left override
 }
 
@@ -23,12 +23,12 @@ TEST(SafeText, ReplacesWhatIsNotUtf8) {
     using namespace std::string_view_literals;
     EXPECT_EQ(safe_text("a\0b"sv, 100), "a?b");
     EXPECT_EQ(safe_text("\xFF\xFE", 100), "??");
-    EXPECT_EQ(safe_text("\x80", 100), "?");                   // continuation without a lead
-    EXPECT_EQ(safe_text("\xC0\xAF", 100), "??");              // overlong slash
-    EXPECT_EQ(safe_text("\xE0\x80\xAF", 100), "???");         // overlong in three
-    EXPECT_EQ(safe_text("\xED\xA0\x80", 100), "???");         // surrogate
-    EXPECT_EQ(safe_text("\xF4\x90\x80\x80", 100), "????");    // beyond U+10FFFF
-    EXPECT_EQ(safe_text("\xE4\xB8", 100), "??");              // cut off
+    EXPECT_EQ(safe_text("\x80", 100), "?");                 // continuation without a lead
+    EXPECT_EQ(safe_text("\xC0\xAF", 100), "??");            // overlong slash
+    EXPECT_EQ(safe_text("\xE0\x80\xAF", 100), "???");       // overlong in three
+    EXPECT_EQ(safe_text("\xED\xA0\x80", 100), "???");       // surrogate
+    EXPECT_EQ(safe_text("\xF4\x90\x80\x80", 100), "????");  // beyond U+10FFFF
+    EXPECT_EQ(safe_text("\xE4\xB8", 100), "??");            // cut off
     EXPECT_EQ(safe_text("\xE4\xB8z", 100), "??z");
     EXPECT_EQ(safe_text("\xF8\x88\x80\x80\x80", 100), "?????");
 }

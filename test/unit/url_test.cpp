@@ -11,12 +11,19 @@ namespace {
 
 TEST(ValidateUrl, TakesAbsoluteHttpUrls) {
     for (const std::string& url : {
-             std::string("http://example.com"), std::string("https://example.com/"),
-             std::string("HTTPS://EXAMPLE.COM/Path?q=1&r=a%20b#part"), std::string("http://localhost:8080/x"),
-             std::string("http://127.0.0.1:1"), std::string("http://127.0.0.1:65535"), std::string("http://[::1]:80/"),
-             std::string("http://[fe80::1%25eth0]/"), std::string("https://xn--mnchen-3ya.de/"),
-             std::string("http://a_b.example/"), std::string("http://example.com?q=user@example.com"),
-             std::string("http://example.com/@name:x"), std::string("https://example.com/ü"),
+             std::string("http://example.com"),
+             std::string("https://example.com/"),
+             std::string("HTTPS://EXAMPLE.COM/Path?q=1&r=a%20b#part"),
+             std::string("http://localhost:8080/x"),
+             std::string("http://127.0.0.1:1"),
+             std::string("http://127.0.0.1:65535"),
+             std::string("http://[::1]:80/"),
+             std::string("http://[fe80::1%25eth0]/"),
+             std::string("https://xn--mnchen-3ya.de/"),
+             std::string("http://a_b.example/"),
+             std::string("http://example.com?q=user@example.com"),
+             std::string("http://example.com/@name:x"),
+             std::string("https://example.com/ü"),
              "http://example.com/" + std::string(2048 - 19, 'a'),
          }) {
         EXPECT_NO_THROW(validate_url(url)) << url;
