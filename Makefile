@@ -33,8 +33,8 @@ override with_llvm = no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# Passed by a server that was built with gcc 13 or newer; g++ 12 refuses it for C++.
-override CXXFLAGS := $(filter-out -fexcess-precision=standard,$(CXXFLAGS))
+# What the server's own gcc was told: g++ 12 refuses the first for C++, clang knows none of them, -Wextra -Wshadow say more.
+override CXXFLAGS := $(filter-out -fexcess-precision=standard -Wimplicit-fallthrough=3 -Wshadow=compatible-local,$(CXXFLAGS))
 
 # A server header in these rooms is an error (see the file).
 $(filter src/engine/% src/health/%,$(OBJS)): override CPPFLAGS += -include src/no_postgres.hpp
