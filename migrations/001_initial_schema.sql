@@ -81,7 +81,8 @@ CREATE TABLE pulsimo.endpoints (
         CHECK (success_threshold OPERATOR(pg_catalog.>=) 1 AND success_threshold OPERATOR(pg_catalog.<=) 10),
     CONSTRAINT endpoints_options_form
         CHECK (pg_catalog.jsonb_typeof(options) OPERATOR(pg_catalog.=) 'object'
-               AND pg_catalog.octet_length(options::pg_catalog.text) OPERATOR(pg_catalog.<=) 2097152)
+               AND pg_catalog.octet_length(options::pg_catalog.text) OPERATOR(pg_catalog.<=) 2097152),
+    CONSTRAINT endpoints_created_at_finite CHECK (pg_catalog.isfinite(created_at))
 );
 CREATE INDEX endpoints_project_id_idx ON pulsimo.endpoints (project_id);
 
@@ -100,7 +101,9 @@ CREATE TABLE pulsimo.incidents (
     CONSTRAINT incidents_resolved_at_when_resolved
         CHECK ((status OPERATOR(pg_catalog.=) 'resolved') OPERATOR(pg_catalog.=) (resolved_at IS NOT NULL)),
     CONSTRAINT incidents_resolved_at_after_start
-        CHECK (resolved_at OPERATOR(pg_catalog.>=) started_at)
+        CHECK (resolved_at OPERATOR(pg_catalog.>=) started_at),
+    CONSTRAINT incidents_times_finite
+        CHECK (pg_catalog.isfinite(started_at) AND pg_catalog.isfinite(created_at) AND pg_catalog.isfinite(resolved_at))
 );
 CREATE INDEX incidents_status_created_at_idx ON pulsimo.incidents (status, created_at);
 CREATE INDEX incidents_endpoint_id_started_at_idx ON pulsimo.incidents (endpoint_id, started_at);

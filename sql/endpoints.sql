@@ -123,7 +123,7 @@ SELECT r.code, r.message FROM unnest(ARRAY[
     'UPDATE pulsimo.endpoints SET retry_interval = ''0''', 'UPDATE pulsimo.endpoints SET degraded_after = ''1 day''',
     'UPDATE pulsimo.endpoints SET failure_threshold = 0', 'UPDATE pulsimo.endpoints SET success_threshold = 11',
     'UPDATE pulsimo.endpoints SET options = ''[]''', 'UPDATE pulsimo.endpoints SET url = ''''',
-    'UPDATE pulsimo.endpoints SET name = E''\n'''
+    'UPDATE pulsimo.endpoints SET name = E''\n''', 'UPDATE pulsimo.endpoints SET created_at = ''infinity'''
 ]) AS a, LATERAL refusal(a) r;
 RESET session_replication_role;
 -- The keeper hears of changes from everywhere; the triggers that check and write stay out of replication.
@@ -138,9 +138,13 @@ SELECT pulsimo.update_endpoint(4, '{"name": "four", "url": "http://127.0.0.1:9/f
 SELECT name, url, project_id, check_interval, timeout, retry_interval, degraded_after, failure_threshold,
        success_threshold, options, paused
 FROM pulsimo.endpoints WHERE id = 4 \gx
-SELECT pulsimo.update_endpoint(4, '{"options": {"method": null, "headers": {"B": "2"}, "nothing": null,
+SELECT pulsimo.update_endpoint(4, '{"options": {"method": null, "headers": {"B": "2"}, "body": null,
     "retry_interval": "3 s"}}');
 SELECT options, retry_interval, degraded_after FROM pulsimo.endpoints WHERE id = 4;
+-- An option that is null is not kept, however it comes.
+UPDATE pulsimo.endpoints SET options = options || '{"insecure": null, "json": {"path": "$.a", "value": null}}'
+WHERE id = 4;
+SELECT options FROM pulsimo.endpoints WHERE id = 4;
 SELECT pulsimo.update_endpoint(4, '{}');
 \pset format unaligned
 SELECT r.* FROM unnest(ARRAY[
@@ -151,10 +155,14 @@ SELECT r.* FROM unnest(ARRAY[
     '{"options": null}', '{"options": []}', '[]', '7'
 ]) AS a, LATERAL refusal(format('SELECT pulsimo.update_endpoint(4, %L)', a)) r;
 SELECT r.* FROM refusal('SELECT pulsimo.update_endpoint(4, NULL)') r;
-SELECT r.code FROM refusal('SELECT pulsimo.update_endpoint(4, ''{"options": {"metod": 1}}'')') r;
+SELECT r.* FROM unnest(ARRAY['{"metod": 1}', '{"metod": null}', '{"json": {"path": "$.a", "op": null}}']) AS a,
+    LATERAL refusal(format('SELECT pulsimo.update_endpoint(4, %L)', jsonb_build_object('options', a::jsonb))) r;
 SELECT a, r.* FROM unnest(ARRAY[
     'pulsimo.update_endpoint(99, ''{}'')', 'pulsimo.update_endpoint(NULL, ''{}'')', 'pulsimo.pause_endpoint(99)',
-    'pulsimo.resume_endpoint(NULL)', 'pulsimo.remove_endpoint(99)'
+    'pulsimo.resume_endpoint(NULL)', 'pulsimo.remove_endpoint(99)', 'pulsimo.check_now(99)',
+    'pulsimo.check_now(NULL)', 'pulsimo.check_now(1, NULL)', 'pulsimo.check_now(1, ''-1 s'')',
+    'pulsimo.check_now(1, ''999999999 days'')', 'pulsimo.next_slot(1, ''0.5 s'')',
+    'pulsimo.next_slot(1, ''170000000 years'')'
 ]) AS a, LATERAL refusal('SELECT ' || a) r;
 \pset format aligned
 

@@ -127,6 +127,14 @@ nlohmann::json parse(std::string_view text) {
     }
 }
 
+// A key that is null counts as left out, which is how an update takes one back. It must be known all the same.
+void drop_nulls(nlohmann::json& root) {
+    for (auto member = root.begin(); member != root.end();) {
+        find_key<HttpOptions>(kKeys, member.key(), member.key());
+        member = member->is_null() ? root.erase(member) : std::next(member);
+    }
+}
+
 // Every check of a combination blames the key that would lose its meaning.
 [[noreturn]] void blame(const nlohmann::json& root, const char* key, const std::string& reason,
                         const std::string& hint) {
@@ -176,7 +184,8 @@ void check_headers(const HttpOptions& options, const nlohmann::json& root) {
 }  // namespace
 
 HttpOptions parse_http_options(std::string_view json) {
-    const nlohmann::json root = parse(json);
+    nlohmann::json root = parse(json);
+    drop_nulls(root);
     HttpOptions options;
     read_keys<HttpOptions>(options, {"", root}, kKeys);
     check_redirects(options, root);

@@ -53,16 +53,17 @@ struct Key {
                                  const std::vector<std::string_view>& known);
 
 template <class T>
+const Key<T>& find_key(std::span<const Key<T>> keys, std::string_view name, const std::string& path) {
+    const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key<T>& k) { return k.name == name; });
+    if (key != keys.end()) return *key;
+    std::vector<std::string_view> known;
+    for (const Key<T>& k : keys) known.push_back(k.name);
+    refuse_unknown(path, name, known);
+}
+
+template <class T>
 void read_keys(T& target, const Option& object, std::span<const Key<T>> keys) {
-    for (const auto& [name, option] : object.members()) {
-        const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key<T>& k) { return k.name == name; });
-        if (key == keys.end()) {
-            std::vector<std::string_view> known;
-            for (const Key<T>& k : keys) known.push_back(k.name);
-            refuse_unknown(option.path, name, known);
-        }
-        key->read(target, option);
-    }
+    for (const auto& [name, option] : object.members()) find_key(keys, name, option.path).read(target, option);
 }
 
 }  // namespace pulsimo::engine

@@ -1,5 +1,6 @@
 // check_now(): asks the keeper for a check and waits until it is committed.
 
+#include "functions/interval_argument.hpp"
 #include "worker/check_requests.hpp"
 #include "worker/shared.hpp"
 #include "worker/wakeup.hpp"
@@ -59,7 +60,7 @@ void require_endpoint(std::int64_t endpoint_id) {
     SPI_finish();
     if (!exists) {
         ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("endpoint %lld does not exist", static_cast<long long>(endpoint_id)),
-                        errhint("The view pulsimo.endpoint_status lists all endpoints.")));
+                        errhint("The view pulsimo.endpoint_status lists the endpoints with their ids.")));
     }
     if (paused) refuse("the endpoint is paused", "Call pulsimo.resume_endpoint() and commit.");
 }
@@ -135,21 +136,22 @@ Datum row_of(FunctionCallInfo fcinfo, const CheckRequest& request) {
     return HeapTupleGetDatum(tuple);
 }
 
-TimestampTz deadline(const Interval* wait) {
-    if (wait->time < 0 || wait->day < 0 || wait->month < 0) {
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("wait must not be negative"),
-                        errhint("Give the longest time to wait, for example '30 s'.")));
-    }
-    Datum until = DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
-                                      IntervalPGetDatum(wait));
-    return DatumGetTimestampTz(until);
+// STRICT would answer NULL, which looks like a check without a result.
+void require_arguments(FunctionCallInfo fcinfo) {
+    if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1)) return;
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                    errmsg("%s must not be null", PG_ARGISNULL(0) ? "id" : "wait"),
+                    errhint("Give the id of an endpoint, and leave \"wait\" out to wait for 10 seconds.")));
 }
 
 }  // namespace
 
 PULSIMO_EXPORT Datum pulsimo_check_now(PG_FUNCTION_ARGS) {
+    require_arguments(fcinfo);
     const std::int64_t endpoint_id = PG_GETARG_INT64(0);
-    const TimestampTz until = deadline(PG_GETARG_INTERVAL_P(1));
+    const TimestampTz until =
+        GetCurrentTimestamp() + functions::interval_argument(PG_GETARG_INTERVAL_P(1), "wait", 0, "0",
+                                                             "Give the longest time to wait, for example '30 s'.");
     require_endpoint(endpoint_id);
     if (worker::shared() == nullptr) {
         refuse("pulsimo is not preloaded", "Add \"pulsimo\" to shared_preload_libraries and restart the server.");

@@ -3,12 +3,12 @@
 #include "engine/clock.hpp"
 #include "engine/http_options.hpp"
 #include "engine/schedule.hpp"
+#include "functions/interval_argument.hpp"
 #include "pg/encoding.hpp"
 
 #include "pg/guard.hpp"
 
 extern "C" {
-#include "datatype/timestamp.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
@@ -22,6 +22,8 @@ namespace {
 
 using namespace pulsimo;
 
+constexpr const char* kHint = "The comment of pulsimo.validate_endpoint() tells what each option may be.";
+
 // False, with the reason in `failure`, when the engine would not probe this.
 bool is_valid(const char* url, const char* options, pg::Failure& failure) noexcept {
     try {
@@ -31,15 +33,11 @@ bool is_valid(const char* url, const char* options, pg::Failure& failure) noexce
     } catch (const engine::InvalidOption& error) {
         failure.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
         pg::copy_text(failure.message, pg::from_utf8(error.what()).c_str());
-        pg::copy_text(failure.hint, pg::from_utf8(error.hint()).c_str());
+        pg::copy_text(failure.hint, pg::from_utf8(error.hint().empty() ? kHint : error.hint()).c_str());
     } catch (...) {
         failure = pg::describe_current_exception();
     }
     return false;
-}
-
-std::int64_t microseconds(const Interval* interval) {
-    return interval->time + interval->day * USECS_PER_DAY + interval->month * (DAYS_PER_MONTH * USECS_PER_DAY);
 }
 
 }  // namespace
@@ -60,11 +58,8 @@ PULSIMO_EXPORT Datum pulsimo_module_version(PG_FUNCTION_ARGS) {
 
 PULSIMO_EXPORT Datum pulsimo_next_slot(PG_FUNCTION_ARGS) {
     const std::int64_t id = PG_GETARG_INT64(0);
-    const std::int64_t interval = microseconds(PG_GETARG_INTERVAL_P(1));
-    if (interval <= 0) {
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("check_interval must be longer than zero"),
-                        errhint("Use the check_interval of the endpoint.")));
-    }
+    const std::int64_t interval = functions::interval_argument(PG_GETARG_INTERVAL_P(1), "check_interval", USECS_PER_SEC,
+                                                               "1 second", "Use the check_interval of the endpoint.");
     const std::int64_t now = engine::SystemClock().monotonic_us();
     PG_RETURN_TIMESTAMPTZ(GetCurrentTimestamp() + engine::next_slot_us(id, interval, now) - now);
 }

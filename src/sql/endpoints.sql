@@ -61,6 +61,7 @@ BEGIN
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value', HINT = advice;
     END IF;
+    NEW.options := NEW.options - ARRAY(SELECT o.key FROM jsonb_each(NEW.options) o WHERE o.value = 'null');
     RETURN NEW;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.endpoint_written() FROM PUBLIC;
@@ -106,6 +107,18 @@ END $$;
 REVOKE ALL ON FUNCTION pulsimo.require_endpoint(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.require_endpoint(bigint) IS
 'Internal: raises P0002 when there is no endpoint of this id.';
+
+-- Of two sessions that change one endpoint, the second waits here and then sees what the first has made of it.
+CREATE OR REPLACE FUNCTION pulsimo.lock_endpoint(id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM pulsimo.endpoints e WHERE e.id = lock_endpoint.id FOR NO KEY UPDATE;
+    PERFORM pulsimo.require_endpoint(id);
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.lock_endpoint(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.lock_endpoint(bigint) IS
+'Internal: keeps other sessions from changing an endpoint until the end of the transaction.
+Errors: P0002 unknown endpoint.';
 
 CREATE OR REPLACE FUNCTION pulsimo.require_project(project bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -252,13 +265,13 @@ DECLARE
     key text;
     value jsonb;
 BEGIN
-    PERFORM pulsimo.require_endpoint(id);
+    PERFORM pulsimo.lock_endpoint(id);
     IF changes IS NULL OR jsonb_typeof(changes) <> 'object' THEN
         RAISE EXCEPTION 'changes must be a JSON object' USING
             ERRCODE = 'invalid_parameter_value',
             HINT = 'Give the settings to change, for example {"check_interval": "30 s"}.';
     END IF;
-    SELECT * INTO endpoint FROM pulsimo.endpoints e WHERE e.id = update_endpoint.id FOR NO KEY UPDATE;
+    SELECT * INTO endpoint FROM pulsimo.endpoints e WHERE e.id = update_endpoint.id;
     -- Options first: they may carry the two durations that have columns of their own.
     FOR key, value IN SELECT c.key, c.value FROM jsonb_each(changes) c ORDER BY c.key <> 'options', c.key LOOP
         IF key = 'options' THEN
@@ -273,9 +286,7 @@ BEGIN
             IF value ? 'degraded_after' THEN
                 endpoint.degraded_after := pulsimo.read_duration('degraded_after', value -> 'degraded_after');
             END IF;
-            value := value - '{retry_interval,degraded_after}'::text[];
-            endpoint.options := (endpoint.options || value)
-                - ARRAY(SELECT o.key FROM jsonb_each(value) o WHERE o.value = 'null');
+            endpoint.options := endpoint.options || (value - '{retry_interval,degraded_after}'::text[]);
         ELSIF key = 'retry_interval' THEN
             endpoint.retry_interval := pulsimo.read_duration(key, value);
         ELSIF key = 'degraded_after' THEN
@@ -320,7 +331,7 @@ Example: SELECT pulsimo.update_endpoint(1, ''{"check_interval": "30 s", "options
 CREATE OR REPLACE FUNCTION pulsimo.pause_endpoint(id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM pulsimo.require_endpoint(id);
+    PERFORM pulsimo.lock_endpoint(id);
     UPDATE pulsimo.endpoints e SET paused = true WHERE e.id = pause_endpoint.id AND NOT e.paused;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.pause_endpoint(bigint) FROM PUBLIC;
@@ -332,7 +343,7 @@ Example: SELECT pulsimo.pause_endpoint(1);';
 CREATE OR REPLACE FUNCTION pulsimo.resume_endpoint(id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM pulsimo.require_endpoint(id);
+    PERFORM pulsimo.lock_endpoint(id);
     UPDATE pulsimo.endpoints e SET paused = false WHERE e.id = resume_endpoint.id AND e.paused;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.resume_endpoint(bigint) FROM PUBLIC;
@@ -344,7 +355,7 @@ Example: SELECT pulsimo.resume_endpoint(1);';
 CREATE OR REPLACE FUNCTION pulsimo.remove_endpoint(id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM pulsimo.require_endpoint(id);
+    PERFORM pulsimo.lock_endpoint(id);
     DELETE FROM pulsimo.endpoints e WHERE e.id = remove_endpoint.id;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.remove_endpoint(bigint) FROM PUBLIC;

@@ -18,7 +18,7 @@ CREATE OR REPLACE FUNCTION pulsimo.validate_endpoint(url text, options jsonb) RE
 LANGUAGE c IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_validate_endpoint';
 REVOKE ALL ON FUNCTION pulsimo.validate_endpoint(text, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.validate_endpoint(text, jsonb) IS
-'Raises an error when the URL or one of the probe options is not acceptable; otherwise does nothing. add_endpoint(), update_endpoint() and every write to pulsimo.endpoints check the same.
+'Raises an error when the URL or one of the probe options is not acceptable; otherwise does nothing. add_endpoint(), update_endpoint() and every write to pulsimo.endpoints check the same. An option that is null counts as left out.
 url: absolute, http or https, without user and password, at most 2048 bytes.
 method: GET (the default), HEAD, POST, PUT, PATCH, DELETE or OPTIONS.
 headers: an object of request headers, {"Accept": "text/html"}; "Host" is allowed.
@@ -43,12 +43,12 @@ Errors: 22023 names the URL or the option and says what is expected.
 Example: SELECT pulsimo.validate_endpoint(''https://example.org/'', ''{"method": "HEAD"}'');';
 
 CREATE OR REPLACE FUNCTION pulsimo.check_now(id bigint, wait interval DEFAULT '10 s') RETURNS pulsimo.health_checks
-LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_check_now';
+LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_check_now';
 REVOKE ALL ON FUNCTION pulsimo.check_now(bigint, interval) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.check_now(bigint, interval) IS
 'Checks an endpoint at once, beside its schedule, waits until the result is committed and returns it.
 wait: how long to wait for it; the check itself is bounded by the timeout of the endpoint.
-Errors: P0002 unknown endpoint, 22023 wait is negative, 55000 monitoring is not running or the endpoint is paused, 57014 no result within wait.
+Errors: P0002 unknown endpoint, 22004 an argument is null, 22023 wait is negative or longer than a day, 55000 monitoring is not running or the endpoint is paused, 57014 no result within wait.
 Example: SELECT status, response_us, error FROM pulsimo.check_now(1);';
 
 CREATE OR REPLACE FUNCTION pulsimo.worker_stats(

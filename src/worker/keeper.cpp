@@ -27,6 +27,11 @@ constexpr std::int64_t kHousekeepingEveryUs = 10LL * 60 * 1'000'000;
 constexpr std::size_t kMostChanged = 10'000;  // endpoints to read one by one; beyond, all are read
 constexpr std::int64_t kFirstChecksApartUs = 1000;  // of endpoints that were added together
 
+// A transaction that waits for a lock resets the latch, and what set it would be seen only with the next message.
+struct LookAgain {
+    ~LookAgain() { SetLatch(MyLatch); }
+};
+
 }  // namespace
 
 Keeper::Keeper(int slot) : slot_index_(slot), slot_(shared()->slots[slot]) {
@@ -82,6 +87,7 @@ void Keeper::reconfigure() {
 // Runs `work`, which talks to the tables. Returns how they refused, if they did; "successful completion" if they are
 // gone because the extension was dropped.
 std::optional<pg::Failure> Keeper::attempt(const std::function<void()>& work) {
+    const LookAgain look_again;
     try {
         work();
         return std::nullopt;
