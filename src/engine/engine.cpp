@@ -1,8 +1,8 @@
 // Puts the parts together: the scheduler says which check starts, a probe does it, its result goes to the sink.
 //
 // Late loops. While checks are in flight a tick is due every 100 ms. How late we come to it is how late we came to the
-// sockets too, and every check that runs then notes it, so that a timeout or a slow response that we caused ourselves
-// can be told from one of the target. The tick counts as reached only in a turn that got through all that was ready:
+// sockets too, and the longest such time while a check ran comes with its result, so that a timeout or a slow response
+// that we caused ourselves can be told from one of the target. The tick counts as reached only in a turn that got through all that was ready:
 // a loop that is merely busy is late as well.
 //
 // Probes are never destroyed where they end, because they end inside their own calls: they wait in ended_ until the
@@ -16,6 +16,7 @@
 
 #include "engine/http_probe.hpp"
 #include "engine/scheduler.hpp"
+#include "engine/stall_log.hpp"
 
 namespace pulsimo::engine {
 
@@ -61,7 +62,8 @@ class Engine::Impl final : public HttpProbe::Owner {
         EndpointConfig config;
         std::shared_ptr<const HttpPlan> plan;
         std::unique_ptr<HttpProbe> probe;  // the running check
-        std::int32_t lateness_us = 0;      // of its start
+        std::int64_t started_us = 0;
+        std::int32_t lateness_us = 0;  // of its start
     };
 
     void probe_ended(HttpProbe& probe, CheckResult&& result) override;
@@ -84,6 +86,7 @@ class Engine::Impl final : public HttpProbe::Owner {
     Timer slot_timer_;
     Timer tick_;  // wakes us for the tick; when it is due stays known until it is reached
     std::int64_t tick_due_us_ = INT64_MAX;
+    StallLog stalls_;
     std::unordered_map<std::int64_t, Endpoint> endpoints_;
     std::vector<std::unique_ptr<HttpProbe>> ended_;
     EngineStats stats_;
@@ -123,8 +126,9 @@ bool Engine::Impl::start_due() {
 
 void Engine::Impl::start(const Scheduler::Start& due) {
     Endpoint& endpoint = endpoints_.at(due.endpoint_id);
-    const std::int64_t lateness_us = std::max<std::int64_t>(now() - due.due_us, 0);
-    endpoint.lateness_us = static_cast<std::int32_t>(std::min<std::int64_t>(lateness_us, INT32_MAX));
+    endpoint.started_us = now();
+    const std::int64_t lateness_us = std::max<std::int64_t>(endpoint.started_us - due.due_us, 0);
+    endpoint.lateness_us = bounded_us(lateness_us);
     stats_.last_lateness_us = lateness_us;
     stats_.max_lateness_us = std::max(stats_.max_lateness_us, lateness_us);
     const HttpProbe::Tools tools{reactor_, resolver_, transfers_, handles_};
@@ -137,6 +141,7 @@ void Engine::Impl::probe_ended(HttpProbe& probe, CheckResult&& result) {
     ended_.push_back(std::move(endpoint.probe));
     const auto [skipped, request_id] = scheduler_.finished(probe.endpoint_id(), now());
     result.lateness_us = endpoint.lateness_us;
+    result.stall_us = bounded_us(stalls_.longest_since(endpoint.started_us));
     result.skipped_slots = skipped;
     result.request_id = request_id;
     ++stats_.checks;
@@ -146,10 +151,7 @@ void Engine::Impl::probe_ended(HttpProbe& probe, CheckResult&& result) {
 
 void Engine::Impl::note_lateness(std::int64_t now_us) {
     const std::int64_t late_us = now_us - tick_due_us_;
-    if (late_us <= kOrdinaryLatenessUs) return;
-    for (auto& [id, endpoint] : endpoints_) {
-        if (endpoint.probe != nullptr) endpoint.probe->note_stall(late_us);
-    }
+    if (late_us > kOrdinaryLatenessUs) stalls_.add(now_us, late_us);
 }
 
 void Engine::Impl::reach_tick(std::int64_t now_us) {
@@ -213,6 +215,7 @@ void Engine::Impl::retry_after(std::int64_t id, std::int64_t delay_us) {
 }
 
 void Engine::Impl::set_accepting(bool accepting) {
+    if (accepting == scheduler_.accepting()) return;
     scheduler_.set_accepting(accepting);
     wake(false);
 }

@@ -20,10 +20,6 @@ bool fits(const SocketAddress& address, IpVersion version) noexcept {
     return version == IpVersion::any || address.is_v6() == (version == IpVersion::v6);
 }
 
-std::int32_t to_int32(std::int64_t us) noexcept {
-    return static_cast<std::int32_t>(std::clamp<std::int64_t>(us, 0, INT32_MAX));
-}
-
 // On a machine that has only one kind of network, the addresses of the other kind would fail at once and hide why those
 // that matter failed. When there is no way to any of them, that is the failure.
 void drop_unroutable(std::vector<SocketAddress>& addresses) {
@@ -71,10 +67,6 @@ void HttpProbe::cancel() noexcept {
     exchange_.abandon();
 }
 
-void HttpProbe::note_stall(std::int64_t us) noexcept {
-    result_.stall_us = std::max(result_.stall_us, to_int32(us));
-}
-
 void HttpProbe::go_to(HttpTarget target) {
     target_ = std::move(target);
     result_.phases = {};
@@ -93,7 +85,7 @@ void HttpProbe::go_to(HttpTarget target) {
 
 void HttpProbe::resolved(Resolution&& resolution) {
     doing_ = Doing::nothing;
-    result_.phases.dns_us = to_int32(now() - asked_us_);
+    result_.phases.dns_us = bounded_us(now() - asked_us_);
     switch (resolution.outcome) {
         case Resolution::Outcome::found:
             return connect_to(std::move(resolution.addresses));
@@ -208,7 +200,7 @@ void HttpProbe::finish(Failure failure) {
     cancel();
     result_.error = failure.error;
     result_.detail = safe_text(failure.detail, CheckResult::kMaxDetail);
-    result_.response_us = to_int32(now() - started_us_);
+    result_.response_us = bounded_us(now() - started_us_);
     if (exchange_.response().status() != 0) result_.http_status = exchange_.response().status();
     result_.certificate_expires_at_s = exchange_.tls().expires_at_s();
     result_.certificate_issuer = exchange_.tls().issuer();

@@ -47,7 +47,6 @@ class HttpProbe final : private Resolver::Lookup, private HttpExchange::Listener
     void start();            // may end at once
     void cancel() noexcept;  // no result follows
     std::int64_t endpoint_id() const noexcept { return plan_->endpoint_id; }
-    void note_stall(std::int64_t us) noexcept;
 
   private:
     enum class Doing : std::uint8_t { nothing, resolving, exchanging };

@@ -1,12 +1,18 @@
 // What one check found out. Made by the prober, sent to its keeper, stored as a row of health_checks.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
 #include "engine/error_class.hpp"
 
 namespace pulsimo::engine {
+
+// A duration as results hold it: not negative, and at most about 35 minutes.
+constexpr std::int32_t bounded_us(std::int64_t us) noexcept {
+    return static_cast<std::int32_t>(std::clamp<std::int64_t>(us, 0, INT32_MAX));
+}
 
 // Durations of the phases in microseconds; kNotReached where a phase did not happen
 // (no name to resolve, no TLS, the check failed before).

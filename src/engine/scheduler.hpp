@@ -46,6 +46,7 @@ class Scheduler {
 
     void configure(Limits limits);
     void set_accepting(bool accepting) noexcept { accepting_ = accepting; }
+    bool accepting() const noexcept { return accepting_; }
 
     // Adds the endpoint or changes it; its next check is at its next slot. `host` names whose limit it shares.
     void upsert(std::int64_t id, std::int64_t interval_us, const std::string& host, std::int64_t now_us);

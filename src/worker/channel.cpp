@@ -1,5 +1,7 @@
 #include "worker/channel.hpp"
 
+#include <utility>
+
 #include "pg/guard.hpp"
 
 extern "C" {
@@ -13,6 +15,7 @@ namespace {
 
 constexpr Size kQueueBytes = 256 * 1024;
 constexpr std::size_t kMessageBytes = 32 * 1024;
+constexpr std::size_t kCrowd = 8;  // messages that wait; some thousand results
 
 enum : int { kToProber = 0, kToKeeper = 1 };
 
@@ -67,16 +70,13 @@ void Channel::expect(BackgroundWorkerHandle* other) {
 
 void Channel::next_message() {
     if (making_.size() < kMessageBytes) return;
-    waiting_.push_back(std::move(making_));
-    making_.clear();
+    waiting_.push_back(std::exchange(making_, {}));
 }
 
 void Channel::flush() {
-    if (!making_.empty()) {
-        waiting_.push_back(std::move(making_));
-        making_.clear();
-    }
-    while (!waiting_.empty() && !broken_) {
+    while (!broken_) {
+        if (waiting_.empty() && !making_.empty()) waiting_.push_back(std::exchange(making_, {}));
+        if (waiting_.empty()) return;
         const std::string& front = waiting_.front();
         shm_mq_result result =
             pg::call([&] { return shm_mq_send(out_, front.size(), front.data(), true, true); });
@@ -85,6 +85,8 @@ void Channel::flush() {
         waiting_.pop_front();
     }
 }
+
+bool Channel::crowded() const { return waiting_.size() >= kCrowd; }
 
 std::span<const char> Channel::receive() {
     Size size = 0;

@@ -1,8 +1,9 @@
 // A pair of queues between a keeper and one of its probers: commands one way, results the other.
 //
 // Built on the server's shm_mq: it wakes the other side's latch, tells when the other side is gone, and needs no lock.
-// What does not fit waits here in memory, so sending never blocks; the keeper bounds it by telling the probers to stop
-// (engine::SetAccepting) before it runs out of room for results.
+// What does not fit waits here in memory, so sending never blocks. Two things bound it: the keeper tells the probers to
+// stop (engine::SetAccepting) before it runs out of room for results, and a prober whose keeper takes nothing stops by
+// itself (crowded).
 #pragma once
 
 #include <deque>
@@ -37,6 +38,7 @@ class Channel {
 
     void flush();                           // passes on what fits, never blocks
     std::span<const char> receive();        // the next message, valid until the next call; empty: none
+    bool crowded() const;                   // the other side has long taken nothing
     bool broken() const { return broken_; } // the other side is gone
 
   private:

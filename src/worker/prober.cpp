@@ -60,6 +60,7 @@ class Prober {
         while (!channel_.broken()) {
             if (pg::call([] { return handle_signals(); })) configure();
             take_commands();
+            engine_.set_accepting(may_accept_ && !channel_.crowded());
             engine_.run();
             channel_.flush();
             publish();
@@ -89,7 +90,7 @@ class Prober {
     void obey(const engine::Upsert& command) { engine_.upsert(command.config); }
     void obey(const engine::Remove& command) { engine_.remove(command.endpoint_id); }
     void obey(const engine::RetryAfter& command) { engine_.retry_after(command.endpoint_id, command.delay_us); }
-    void obey(const engine::SetAccepting& command) { engine_.set_accepting(command.accepting); }
+    void obey(const engine::SetAccepting& command) { may_accept_ = command.accepting; }
     void obey(const engine::CheckNow& command) { engine_.check_now(command.endpoint_id, command.request_id); }
 
     void configure() {
@@ -139,6 +140,7 @@ class Prober {
     WaitEventSet* events_ = nullptr;
     uint32 wait_event_ = 0;
     bool more_commands_ = false;
+    bool may_accept_ = true;  // as far as the keeper is concerned
 };
 
 // Another prober may have taken over the number already.

@@ -112,10 +112,16 @@ is($node->safe_psql('postgres', status_of($id)), 'unknown', 'the status is unkno
 like(psql_says($node, 'postgres', "SELECT pulsimo.check_now($id)"),
     qr/ERROR:  55000: cannot check now: monitoring of this database is not running\nHINT:  Call pulsimo.start\(\)/,
     'check_now() is refused while stopped');
-$node->safe_psql('postgres', 'SELECT pulsimo.start()');
+is($node->safe_psql('postgres', "SELECT pulsimo.start();\nSELECT status FROM pulsimo.check_now($id)"), "\nup",
+    'check_now() waits for workers that are only just starting');
 wait_for_sql($node, 'postgres', status_of($id), 'up');
 wait_for_checks($node, 'postgres', $id, 1);
 pass('start() takes monitoring up again');
+
+# Sessions that ask for the same check at the same time share it or not, but each gets an answer.
+$node->pgbench('--no-vacuum --client=8 --transactions=10', 0, [qr{actually processed: 80/80}], [qr/^$|^pgbench/],
+    'everybody who asks for a check of the same endpoint is answered',
+    { '001_check_now' => "SELECT 1 / (status = 'up')::int FROM pulsimo.check_now($id);" });
 
 # More databases, of each kind more than are visited at a time after a restart.
 my @watched = map { "watched$_" } 1 .. 5;

@@ -189,4 +189,16 @@ is(checks_between($from, $to, 3), 't', 'a prober goes on while its keeper stands
 is_no_outage($from, '', '... and nothing of it shows');
 $session->quit;
 
+# When it stands still for so long that even the prober's own memory is full, the prober waits for it.
+$node->safe_psql('postgres', 'INSERT INTO pulsimo.endpoints (project_id, name, url, check_interval, timeout)'
+    . " SELECT 1, 'one of many', '" . $target->url . "', '1 s', '1 s' FROM generate_series(1, 600)");
+wait_for_sql($node, 'postgres', "SELECT count(*) FROM pulsimo.endpoint_status WHERE status = 'up'", 601);
+$skipped = $node->safe_psql('postgres', counter('prober', 'skipped'));
+kill 'STOP', $keeper;
+wait_for_sql($node, 'postgres', counter('prober', "running = 0 AND skipped >= $skipped + 600"), 't');
+pass('a prober stops when its keeper has long taken nothing');
+kill 'CONT', $keeper;
+wait_for_checks($node, 'postgres', $id, 2);
+is($node->safe_psql('postgres', 'SELECT count(*) FROM pulsimo.incidents'), 0, '... and goes on with it');
+
 done_testing();
