@@ -59,7 +59,6 @@ class Engine::Impl final : public HttpProbe::Owner {
 
   private:
     struct Endpoint {
-        EndpointConfig config;
         std::shared_ptr<const HttpPlan> plan;
         std::unique_ptr<HttpProbe> probe;  // the running check
         std::int64_t started_us = 0;
@@ -87,6 +86,7 @@ class Engine::Impl final : public HttpProbe::Owner {
     Timer tick_;  // wakes us for the tick; when it is due stays known until it is reached
     std::int64_t tick_due_us_ = INT64_MAX;
     StallLog stalls_;
+    HttpProfiles profiles_;
     std::unordered_map<std::int64_t, Endpoint> endpoints_;
     std::vector<std::unique_ptr<HttpProbe>> ended_;
     EngineStats stats_;
@@ -182,12 +182,9 @@ void Engine::Impl::configure(EngineSettings settings) {
 }
 
 void Engine::Impl::upsert(const EndpointConfig& config) {
-    Endpoint& endpoint = endpoints_[config.id];
-    if (endpoint.plan == nullptr || endpoint.config != config) {
-        endpoint.config = config;
-        endpoint.plan = std::make_shared<const HttpPlan>(config);
-    }
-    scheduler_.upsert(config.id, config.interval_us, endpoint.plan->target.host_and_port(), now());
+    auto plan = std::make_shared<const HttpPlan>(config, profiles_);
+    scheduler_.upsert(config.id, config.interval_us, plan->target.host_and_port(), now());
+    endpoints_[config.id].plan = std::move(plan);
     wake(false);
 }
 

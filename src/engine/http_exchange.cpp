@@ -46,7 +46,7 @@ HttpExchange::HttpExchange(TransferLoop& loop, EasyPool& pool, const Clock& cloc
       plan_(plan),
       policy_(policy),
       listener_(listener),
-      response_(plan.options) {}
+      response_(plan.options()) {}
 
 HttpExchange::~HttpExchange() {
     abandon();
@@ -107,12 +107,12 @@ void HttpExchange::set_target(CURL* easy) {
 
 // The name to ask for and to verify; also the host of the URL that libcurl sees.
 std::string HttpExchange::tls_name() const {
-    const std::string& configured = plan_.options.server_name;
+    const std::string& configured = plan_.options().server_name;
     return request_.target.https && request_.own_origin && !configured.empty() ? configured : request_.target.host;
 }
 
 void HttpExchange::set_method(CURL* easy) {
-    const HttpOptions& options = plan_.options;
+    const HttpOptions& options = plan_.options();
     const std::string& method = request_.method;
     // A redirect that turned the method into GET leaves the body behind.
     const bool sends_body = method == options.method && (!options.body.empty() || method == "POST");
@@ -128,8 +128,9 @@ void HttpExchange::set_method(CURL* easy) {
 }
 
 void HttpExchange::set_credentials(CURL* easy) {
-    const HttpOptions& options = plan_.options;
-    set_option(easy, CURLOPT_HTTPHEADER, (request_.own_origin ? plan_.own_headers : plan_.foreign_headers).get());
+    const HttpProfile& profile = *plan_.profile;
+    const HttpOptions& options = profile.options;
+    set_option(easy, CURLOPT_HTTPHEADER, (request_.own_origin ? profile.own_headers : profile.foreign_headers).get());
     if (!request_.own_origin || (options.basic_user.empty() && options.basic_password.empty())) return;
     set_option(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
     set_option(easy, CURLOPT_USERNAME, options.basic_user.c_str());
@@ -137,7 +138,7 @@ void HttpExchange::set_credentials(CURL* easy) {
 }
 
 void HttpExchange::set_tls(CURL* easy) {
-    const HttpOptions& options = plan_.options;
+    const HttpOptions& options = plan_.options();
     set_option(easy, CURLOPT_SSL_VERIFYPEER, options.insecure ? 0L : 1L);
     set_option(easy, CURLOPT_SSL_VERIFYHOST, options.insecure ? 0L : 2L);
     if (!options.reuse_connection) set_option(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
@@ -156,7 +157,7 @@ void HttpExchange::set_tls(CURL* easy) {
 }
 
 void HttpExchange::set_connection(CURL* easy) {
-    const HttpOptions& options = plan_.options;
+    const HttpOptions& options = plan_.options();
     if (!options.reuse_connection) {
         set_option(easy, CURLOPT_FRESH_CONNECT, 1L);
         set_option(easy, CURLOPT_FORBID_REUSE, 1L);
@@ -213,7 +214,7 @@ CURLcode HttpExchange::tls_begins(CURL*, void* context, void* self) noexcept {
     auto& exchange = *static_cast<HttpExchange*>(self);
     exchange.handshake_at_us_ = exchange.clock_.monotonic_us();
     try {
-        exchange.tls_.attach(static_cast<SSL_CTX*>(context), exchange.tls_name(), exchange.plan_.options.insecure,
+        exchange.tls_.attach(static_cast<SSL_CTX*>(context), exchange.tls_name(), exchange.plan_.options().insecure,
                              exchange.clock_.wall_us() / 1'000'000);
     } catch (...) {
         return CURLE_OUT_OF_MEMORY;

@@ -107,7 +107,7 @@ Failure failure_of(const HttpExchange& exchange, CURLcode code) {
                     "response headers exceed " + std::to_string(HttpResponse::kMaxHeaderBytes) + " bytes"};
         case Stop::body_too_large:
             return {ErrorClass::too_large,
-                    "response body exceeds " + std::to_string(exchange.plan().options.max_body) + " bytes"};
+                    "response body exceeds " + std::to_string(exchange.plan().options().max_body) + " bytes"};
         case Stop::out_of_memory:
             return {ErrorClass::internal, "out of memory"};
         case Stop::none:

@@ -33,8 +33,7 @@ std::string header_line(const std::string& name, const std::string& value) {
     return value.empty() ? name + ";" : name + ": " + value;
 }
 
-CurlList header_list(const HttpPlan& plan, bool own_origin) {
-    const HttpOptions& options = plan.options;
+CurlList header_list(const HttpOptions& options, const HttpTarget& target, bool own_origin) {
     CurlList list;
     for (const auto& [name, value] : options.headers) {
         const bool shareable = is_harmless(name) && name != options.credential_header;
@@ -43,7 +42,7 @@ CurlList header_list(const HttpPlan& plan, bool own_origin) {
     if (own_origin && !options.bearer.empty()) list.add("Authorization: Bearer " + options.bearer);
     // With a server_name the URL given to libcurl names that one instead of the host.
     if (own_origin && !options.server_name.empty() && !has_header(options, "Host")) {
-        list.add("Host: " + plan.target.host_header());
+        list.add("Host: " + target.host_header());
     }
     // As a line of the list: libcurl would build it anew for every request out of CURLOPT_USERAGENT.
     if (!has_header(options, "User-Agent")) list.add(std::string("User-Agent: ") + kUserAgent);
@@ -57,20 +56,36 @@ CurlList header_list(const HttpPlan& plan, bool own_origin) {
 
 // The keeper sends what was validated when it was written; what fails here all the same (written under another
 // version) becomes the result of every check, not an error that nobody sees.
-HttpPlan::HttpPlan(const EndpointConfig& config) : endpoint_id(config.id), timeout_us(config.timeout_us) {
+HttpProfile::HttpProfile(const std::string& options_json, const HttpTarget& target) {
     try {
-        options = parse_http_options(config.options_json);
+        options = parse_http_options(options_json);
     } catch (const InvalidOption& error) {
         trouble = std::string("cannot use the options: ") + error.what();
     }
-    const auto parsed = HttpTarget::parse(config.url);
-    if (!parsed) {
-        if (trouble.empty()) trouble = "cannot use the URL";
-        return;
+    own_headers = header_list(options, target, true);
+    foreign_headers = header_list(options, target, false);
+}
+
+std::shared_ptr<const HttpProfile> HttpProfiles::get(const std::string& options_json, const HttpTarget& target) {
+    if (known_.size() >= sweep_at_) {
+        std::erase_if(known_, [](const auto& known) { return known.second.expired(); });
+        sweep_at_ = 2 * known_.size() + 64;
     }
-    target = *parsed;
-    own_headers = header_list(*this, true);
-    foreign_headers = header_list(*this, false);
+    std::weak_ptr<const HttpProfile>& known = known_[options_json];
+    if (auto profile = known.lock()) return profile;
+    auto profile = std::make_shared<const HttpProfile>(options_json, target);
+    if (profile->options.server_name.empty()) known = profile;
+    return profile;
+}
+
+HttpPlan::HttpPlan(const EndpointConfig& config, HttpProfiles& profiles)
+    : endpoint_id(config.id),
+      timeout_us(config.timeout_us),
+      target(HttpTarget::parse(config.url).value_or(HttpTarget())),
+      profile(profiles.get(config.options_json, target)) {}
+
+std::string HttpPlan::trouble() const {
+    return profile->trouble.empty() && target.url.empty() ? "cannot use the URL" : profile->trouble;
 }
 
 }  // namespace pulsimo::engine

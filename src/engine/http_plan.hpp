@@ -1,10 +1,14 @@
 // Everything about the checks of an endpoint that can be made ready once. A plan never changes; a check holds on to
 // the one it started with.
+//
+// Most of it follows from the options, which thousands of endpoints have in common: that part is a profile, shared by
+// all of them.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "engine/curl_list.hpp"
 #include "engine/endpoint_config.hpp"
@@ -13,16 +17,36 @@
 
 namespace pulsimo::engine {
 
+struct HttpProfile {
+    // `target` counts only where the Host header depends on it: with a server_name.
+    HttpProfile(const std::string& options_json, const HttpTarget& target);
+
+    std::string trouble;  // why nothing can be probed like this; empty: it can
+    HttpOptions options;
+    CurlList own_headers;      // for the origin of the URL
+    CurlList foreign_headers;  // for other origins, where a redirect may lead
+};
+
+// The profiles in use, by their options.
+class HttpProfiles {
+  public:
+    std::shared_ptr<const HttpProfile> get(const std::string& options_json, const HttpTarget& target);
+
+  private:
+    std::unordered_map<std::string, std::weak_ptr<const HttpProfile>> known_;
+    std::size_t sweep_at_ = 64;  // forget those that nobody uses any more when there are so many
+};
+
 struct HttpPlan {
-    explicit HttpPlan(const EndpointConfig& config);
+    HttpPlan(const EndpointConfig& config, HttpProfiles& profiles);
+
+    const HttpOptions& options() const noexcept { return profile->options; }
+    std::string trouble() const;  // why it cannot be probed; empty: it can
 
     std::int64_t endpoint_id = 0;
     std::int64_t timeout_us = 0;
-    std::string trouble;  // why it cannot be probed; empty: it can
-    HttpOptions options;
-    HttpTarget target;
-    CurlList own_headers;      // for the origin of the URL
-    CurlList foreign_headers;  // for other origins, where a redirect may lead
+    HttpTarget target;  // without a URL where that of the configuration is none
+    std::shared_ptr<const HttpProfile> profile;
 };
 
 }  // namespace pulsimo::engine

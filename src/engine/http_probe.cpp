@@ -54,9 +54,9 @@ HttpProbe::HttpProbe(const Tools& tools, std::shared_ptr<const HttpPlan> plan,
 void HttpProbe::start() {
     result_.started_at_us = tools_.reactor.clock().wall_us();
     started_us_ = now();
-    if (!plan_->trouble.empty()) return finish({ErrorClass::internal, plan_->trouble});
+    if (std::string trouble = plan_->trouble(); !trouble.empty()) return finish({ErrorClass::internal, trouble});
     timer_.set(started_us_ + plan_->timeout_us);
-    method_ = plan_->options.method;
+    method_ = plan_->options().method;
     go_to(plan_->target);
 }
 
@@ -70,7 +70,7 @@ void HttpProbe::cancel() noexcept {
 void HttpProbe::go_to(HttpTarget target) {
     target_ = std::move(target);
     result_.phases = {};
-    const IpVersion wanted = plan_->options.ip_version;
+    const IpVersion wanted = plan_->options().ip_version;
     const auto literal = SocketAddress::parse(target_.host, target_.port);
     if (!literal) {
         doing_ = Doing::resolving;
@@ -105,7 +105,7 @@ void HttpProbe::connect_to(std::vector<SocketAddress> addresses) {
         exchange_.begin({.target = target_,
                          .addresses = std::move(addresses),
                          .method = method_,
-                         .own_origin = target_.origin == plan_->target.origin,
+                         .own_origin = target_.same_origin(plan_->target),
                          .time_left_us = std::max<std::int64_t>(started_us_ + plan_->timeout_us - now(), 0)});
     } catch (const CurlError& error) {  // say, an option that this libcurl was built without
         doing_ = Doing::nothing;
@@ -136,7 +136,7 @@ void HttpProbe::exchange_ended(CURLcode code) {
     if (response.stop() == HttpResponse::Stop::redirect) return redirect();
     // A wrong status tells more than a body that is too large: an error page instead of the real one.
     const bool wrong_status = failure.error == ErrorClass::too_large && response.status() != 0 &&
-                              !plan_->options.expected_status.contains(response.status());
+                              !plan_->options().expected_status.contains(response.status());
     finish(failure.error == ErrorClass::none || wrong_status ? judge() : std::move(failure));
 }
 
@@ -149,7 +149,7 @@ void HttpProbe::note_phases(bool complete) {
 void HttpProbe::redirect() {
     const HttpResponse& response = exchange_.response();
     result_.http_status = response.status();
-    const int most = plan_->options.max_redirects;
+    const int most = plan_->options().max_redirects;
     if (++redirects_ > most) {
         const char* plural = most == 1 ? " redirect" : " redirects";
         return finish({ErrorClass::protocol, "more than " + std::to_string(most) + plural});
@@ -163,7 +163,7 @@ void HttpProbe::redirect() {
 }
 
 Failure HttpProbe::judge() const {
-    const HttpOptions& options = plan_->options;
+    const HttpOptions& options = plan_->options();
     const HttpResponse& response = exchange_.response();
     if (!options.expected_status.contains(response.status())) {
         return {ErrorClass::status, "unexpected status " + std::to_string(response.status()) + ", expected " +

@@ -47,7 +47,6 @@ std::optional<HttpTarget> take_apart(CURLU* url) {
     target.host = to_lower(without_brackets(part(url, CURLUPART_HOST, CURLU_PUNYCODE)));
     if ((!target.https && scheme != "http") || target.host.empty() || port.empty()) return std::nullopt;
     target.port = static_cast<std::uint16_t>(std::stoi(port));
-    target.origin = scheme + "://" + target.host_and_port();
     for (const CURLUPart secret : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_FRAGMENT}) {
         check(curl_url_set(url, secret, nullptr, 0), "curl_url_set");
     }
@@ -56,6 +55,10 @@ std::optional<HttpTarget> take_apart(CURLU* url) {
 }
 
 }  // namespace
+
+bool HttpTarget::same_origin(const HttpTarget& other) const {
+    return https == other.https && port == other.port && host == other.host;
+}
 
 std::string HttpTarget::host_and_port() const {
     return with_brackets(host) + ":" + std::to_string(port);

@@ -12,8 +12,8 @@ struct HttpTarget {
     std::string host;  // a name in ASCII form or an address, IPv6 without brackets
     std::uint16_t port = 0;
     bool https = false;
-    std::string origin;  // "https://example.com:443"; credentials do not leave it
 
+    bool same_origin(const HttpTarget& other) const;  // credentials do not leave it
     std::string host_and_port() const;  // "example.com:443", "[::1]:80"
     std::string host_header() const;    // the same without the scheme's own port
 

@@ -8,7 +8,8 @@ namespace pulsimo::engine {
 namespace {
 
 HttpPlan plan_with(const std::string& options) {
-    return HttpPlan({1, 60'000'000, 10'000'000, "https://example.com/", options});
+    HttpProfiles profiles;
+    return HttpPlan({1, 60'000'000, 10'000'000, "https://example.com/", options}, profiles);
 }
 
 std::set<std::string> lines_of(const CurlList& list) {
@@ -20,11 +21,34 @@ std::set<std::string> lines_of(const CurlList& list) {
 TEST(HttpPlan, GivesAnApiKeyToTheOwnOriginOnlyWhateverItsHeader) {
     for (const std::string name : {"X-Key", "User-Agent", "Accept"}) {
         const HttpPlan plan = plan_with(R"({"auth": {"api_key": {"header": ")" + name + R"(", "value": "secret"}}})");
-        EXPECT_TRUE(lines_of(plan.own_headers).contains(name + ": secret"));
-        EXPECT_FALSE(lines_of(plan.foreign_headers).contains(name + ": secret"));
+        EXPECT_TRUE(lines_of(plan.profile->own_headers).contains(name + ": secret"));
+        EXPECT_FALSE(lines_of(plan.profile->foreign_headers).contains(name + ": secret"));
     }
     const HttpPlan plan = plan_with(R"({"headers": {"User-Agent": "monitor"}})");
-    EXPECT_TRUE(lines_of(plan.foreign_headers).contains("User-Agent: monitor"));
+    EXPECT_TRUE(lines_of(plan.profile->foreign_headers).contains("User-Agent: monitor"));
+}
+
+TEST(HttpProfiles, AreSharedByEndpointsWithTheSameOptions) {
+    HttpProfiles profiles;
+    const HttpTarget shop = HttpTarget::parse("https://shop.example/").value();
+    const HttpTarget wiki = HttpTarget::parse("https://wiki.example/").value();
+    const auto profile = profiles.get(R"({"method": "HEAD"})", shop);
+    EXPECT_EQ(profiles.get(R"({"method": "HEAD"})", wiki), profile);
+    EXPECT_NE(profiles.get(R"({"method": "GET"})", shop), profile);
+    // Here the Host header is that of the target.
+    const std::string renamed = R"({"server_name": "other.example"})";
+    EXPECT_TRUE(lines_of(profiles.get(renamed, shop)->own_headers).contains("Host: shop.example"));
+    EXPECT_TRUE(lines_of(profiles.get(renamed, wiki)->own_headers).contains("Host: wiki.example"));
+}
+
+TEST(HttpProfiles, StayWhileTheyAreUsed) {
+    HttpProfiles profiles;
+    const HttpTarget target = HttpTarget::parse("https://example.com/").value();
+    const auto kept = profiles.get("{}", target);
+    std::weak_ptr<const HttpProfile> dropped;
+    for (int i = 0; i < 1000; ++i) dropped = profiles.get(R"({"body": ")" + std::to_string(i) + R"("})", target);
+    EXPECT_TRUE(dropped.expired());
+    EXPECT_EQ(profiles.get("{}", target), kept);
 }
 
 }  // namespace

@@ -1,0 +1,328 @@
+# shellcheck shell=bash disable=SC2154  # pg_config, place, programs and bin are scripts/bench's
+# The rows of scripts/bench, which sources this: how each figure comes about.
+#
+# Probes of one second apart, as many as the row needs, against static_target. Rates and latencies are computed from the
+# rows that were committed and from what the target and a listening client wrote down, never from our own counters.
+# CPU time is the kernel's account of each process (schedstat); that of children that have ended is in the postmaster's.
+
+running=100  # transfers at a time, ours and the baseline's
+
+# --- tools ------------------------------------------------------------------------------------------------------------
+
+# CPU microseconds of processes, so far.
+cpu_of() {
+    local pid sum=0 ns
+    for pid; do
+        read -r ns _ 2>/dev/null <"/proc/$pid/schedstat" || ns=0
+        sum=$((sum + ns / 1000))
+    done
+    echo $sum
+}
+
+# Of the whole cluster, children that have ended included.
+cluster_cpu() {
+    local ended
+    ended=$(awk -v tick="$(getconf CLK_TCK)" '{ printf "%d", ($16 + $17) * 1000000 / tick }' "/proc/$postmaster/stat")
+    # shellcheck disable=SC2046
+    echo $((ended + $(cpu_of "$postmaster" $(pgrep -P "$postmaster"))))
+}
+
+worker_pid() { pgrep -P "$postmaster" -f "pulsimo $1" | head -n1; }
+
+fresh_extension() { run 'DROP EXTENSION IF EXISTS pulsimo CASCADE; CREATE EXTENSION pulsimo'; }
+
+# add_endpoints COUNT INTERVAL URL [OPTIONS]: %s in URL becomes the number of the endpoint, which is its name too.
+add_endpoints() {
+    run "INSERT INTO pulsimo.endpoints (project_id, name, url, check_interval, timeout, failure_threshold, options)
+         SELECT p, n, replace('$3', '%s', n::text), '$2', least('$2'::interval, '10 s'), 1, '${4:-{\}}'
+         FROM pulsimo.default_project() AS p, generate_series(1, $1) AS n"
+}
+
+# Waits until the probers have made so many checks.
+wait_for_checks() {
+    until [ "$(sql "SELECT coalesce(sum(checks), 0) >= $1 FROM pulsimo.worker_stats() WHERE role = 'prober'")" = t ]; do
+        sleep 0.5
+    done
+}
+
+# window SECONDS: leaves when it began and ended, and what the cluster and the workers used meanwhile, in from, to, used
+# and used_workers.
+window() {
+    local cluster workers workers_pids
+    workers_pids=$(worker_pid keeper; pgrep -P "$postmaster" -f 'pulsimo prober')
+    from=$(date +%s.%6N) cluster=$(cluster_cpu)
+    # shellcheck disable=SC2086
+    workers=$(cpu_of $workers_pids)
+    sleep "$1"
+    # shellcheck disable=SC2086
+    used_workers=$(($(cpu_of $workers_pids) - workers))
+    used=$(($(cluster_cpu) - cluster)) to=$(date +%s.%6N)
+}
+
+# The rows of the last window, and those of them that are no success.
+count_window() {
+    read -r count failed < <(sql "SELECT count(*), count(*) FILTER (WHERE status <> 'up') FROM pulsimo.health_checks
+        WHERE checked_at >= to_timestamp($from) AND checked_at < to_timestamp($to)" | tr '|' ' ')
+}
+
+in_window="checked_at >= to_timestamp(:from) AND checked_at < to_timestamp(:to)"
+in_window() { local text=${in_window//:from/$from}; echo "${text//:to/$to}"; }
+
+# --- P1, P5, P8: as many as it can --------------------------------------------------------------------------------------
+
+# saturate URL OPTIONS CA_FILE: ours and the bare loop in turns. Leaves rates, CPU microseconds a probe, failures, count.
+saturate() {
+    local requests failures seconds cpu bare_requests=0 bare_seconds=0 bare_used=0
+    local total=0 total_used=0 total_seconds=0
+    all_failed=0
+    fresh_extension
+    add_endpoints 12000 '1 s' "$1" "$2"
+    for _ in 1 2; do
+        run 'SELECT pulsimo.start()'
+        sleep 5
+        window 8
+        run 'SELECT pulsimo.stop()'
+        count_window
+        total=$((total + count)) all_failed=$((all_failed + failed)) total_used=$((total_used + used))
+        total_seconds=$(calculate "$total_seconds + $to - $from" 3)
+        sleep 1
+        read -r requests failures seconds cpu < <(as_server_user "$programs/bare_loop" "$1" 8 $running ${3:+"$3"})
+        [ "$failures" = 0 ] || say "the bare loop itself failed $failures times"
+        bare_requests=$((bare_requests + requests)) bare_used=$((bare_used + cpu))
+        bare_seconds=$(calculate "$bare_seconds + $seconds" 3)
+    done
+    all_count=$total
+    rate=$(ratio $total "$total_seconds" 0) bare_rate=$(ratio $bare_requests "$bare_seconds" 0)
+    cpu_each=$(ratio $total_used $total 1) bare_cpu_each=$(ratio $bare_used $bare_requests 1)
+}
+
+row_saturation() {
+    start_target plain
+    saturate "http://127.0.0.1:$target_port/" '{}' ''
+    report P1 'durable probes' "$rate" 1/s "$bare_rate" "$(ratio "$rate" "$bare_rate")" '>= 0.90' "$all_count"
+    report P1 'CPU a probe, all of PostgreSQL included' "$cpu_each" us "$bare_cpu_each" \
+        "$(ratio "$cpu_each" "$bare_cpu_each")" '<= 1.15' "$all_count"
+    report P1 'false failures' "$all_failed" probes - - '<= 0' "$all_count"
+    if wanted P5; then row_size; fi
+    end_child "$target_pid"
+}
+
+# What the rows that were just written take, and the same rows in a plain table with the same index.
+row_size() {
+    local bytes plain
+    bytes=$(sql "SELECT round(sum(pg_total_relation_size(inhrelid))::numeric / (SELECT count(*) FROM pulsimo.health_checks), 1)
+                 FROM pg_inherits WHERE inhparent = 'pulsimo.health_checks'::regclass")
+    run 'CREATE TABLE plain (endpoint_id bigint, checked_at timestamptz, status text, response_us int, error text);
+         CREATE INDEX ON plain (endpoint_id, checked_at);
+         INSERT INTO plain SELECT endpoint_id, checked_at, status, response_us, error FROM pulsimo.health_checks'
+    plain=$(sql "SELECT round(pg_total_relation_size('plain')::numeric / count(*), 1) FROM plain")
+    report P5 'bytes a check with its index, as written' "$bytes" bytes "$plain" "$(ratio "$bytes" "$plain")" - \
+        "$(sql 'SELECT count(*) FROM plain')"
+    run 'DROP TABLE plain'
+}
+
+row_tls() {
+    as_server_user openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+        -addext subjectAltName=IP:127.0.0.1 -keyout "$place/key.pem" -out "$place/certificate.pem" 2>/dev/null
+    start_target tls --tls "$place/certificate.pem" "$place/key.pem"
+    local pem
+    pem=$(awk '{ printf "%s\\n", $0 }' "$place/certificate.pem")
+    saturate "https://127.0.0.1:$target_port/" "{\"ca_certificate\": \"$pem\"}" "$place/certificate.pem"
+    report P8 'durable probes over TLS 1.3, full handshakes' "$rate" 1/s "$bare_rate" "$(ratio "$rate" "$bare_rate")" \
+        '>= 0.90' "$all_count"
+    report P8 'CPU a probe over TLS, all of PostgreSQL included' "$cpu_each" us "$bare_cpu_each" \
+        "$(ratio "$cpu_each" "$bare_cpu_each")" - "$all_count"
+    report P8 'false failures' "$all_failed" probes - - '<= 0' "$all_count"
+    end_child "$target_pid"
+}
+
+# --- P2, P7: as many endpoints ------------------------------------------------------------------------------------------
+
+# When a check was due is a pure function of endpoint, interval and clock, so how late it began is what its time is past
+# the slot before.
+report_lateness() {
+    local endpoints=$1 interval=$2 aim=$3 p50 p99 worst
+    read -r p50 p99 worst n < <(sql "
+        SELECT round(percentile_disc(0.5) WITHIN GROUP (ORDER BY l) / 1000, 2),
+               round(percentile_disc(0.99) WITHIN GROUP (ORDER BY l) / 1000, 2), round(max(l) / 1000, 2), count(*)
+        FROM (SELECT mod(extract(epoch FROM c.checked_at - pulsimo.next_slot(e.id, e.check_interval)) * 1000000
+                         + 1000::numeric * 1000000 * extract(epoch FROM e.check_interval),
+                         1000000 * extract(epoch FROM e.check_interval)) AS l
+              FROM pulsimo.health_checks c JOIN pulsimo.endpoints e ON e.id = c.endpoint_id
+              WHERE $(in_window)) AS late" | tr '|' ' ')
+    report P2 "start lateness, $endpoints every $interval, p50" "$p50" ms - - - "$n"
+    report P2 "start lateness, $endpoints every $interval, p99" "$p99" ms - - "<= $aim" "$n"
+    report P2 "start lateness, $endpoints every $interval, worst" "$worst" ms - - - "$n"
+}
+
+# Resident bytes of keeper and prober that nobody else has.
+worker_memory() {
+    local pid sum=0 kilobytes
+    for pid in $(worker_pid keeper) $(worker_pid prober); do
+        kilobytes=$(as_root awk '/^Private_Dirty|^Private_Clean/ { sum += $2 } END { print sum }' "/proc/$pid/smaps_rollup")
+        sum=$((sum + kilobytes * 1024))
+    done
+    echo $sum
+}
+
+# scale COUNT INTERVAL SECONDS: that many endpoints, watched for a while, each with a check behind it.
+scale() {
+    fresh_extension
+    add_endpoints "$1" "$2" "http://127.0.0.1:$target_port/%s"
+    run "SELECT pulsimo.start();
+         INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status)
+             SELECT id, now(), 'up', 'unknown' FROM pulsimo.endpoints;
+         INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us)
+             SELECT id, now(), 'up', 1 FROM pulsimo.endpoints"
+    until [ "$(sql "SELECT coalesce(sum(endpoints), 0) = $1 FROM pulsimo.worker_stats() WHERE role = 'prober'")" = t ]; do sleep 0.2; done
+    sleep 2
+    window "$3"
+    count_window
+    memory=$(worker_memory)
+    cpu_each=$(ratio $used_workers "$count" 1)
+}
+
+row_scale() {
+    local small_memory first_cpu
+    start_target plain
+    scale 1000 '1 s' 10
+    small_memory=$memory first_cpu=$cpu_each
+    report P7 'CPU a probe of prober and keeper, 1 000 endpoints' "$first_cpu" us - - - "$count"
+    scale 10000 '10 s' 20
+    report P7 'CPU a probe of prober and keeper, 10 000 endpoints' "$cpu_each" us "$first_cpu" \
+        "$(ratio "$cpu_each" "$first_cpu")" '<= 1.1' "$count"
+    report_lateness '10 000' '10 s' 5
+    scale 100000 '60 s' 60
+    report P7 'CPU a probe of prober and keeper, 100 000 endpoints' "$cpu_each" us "$first_cpu" \
+        "$(ratio "$cpu_each" "$first_cpu")" '<= 1.1' "$count"
+    report P7 'resident memory of an idle endpoint' "$(calculate "($memory - $small_memory) / 99000" 0)" bytes - - '<= 1024' 99000
+    report_lateness '100 000' '60 s' 20
+    end_child "$target_pid"
+}
+
+# --- P3: how well it measures ---------------------------------------------------------------------------------------------
+
+# load_log NAME: what the target NAME wrote down, as table answers. Ends the target.
+load_log() {
+    end_child "$target_pid"
+    run 'DROP TABLE IF EXISTS answers; CREATE TABLE answers (n int, sent_us bigint, open_us bigint, status int)'
+    run "COPY answers FROM '$place/$1.answers'"
+}
+
+row_accuracy() {
+    local p50 p99
+    start_target holding --log "$place/holding.answers"
+    fresh_extension
+    run 'SELECT pulsimo.start()'
+    add_endpoints 1000 '1 s' "http://127.0.0.1:$target_port/hold/20000/%s"
+    wait_for_checks 3000
+    window 10
+    run 'SELECT pulsimo.stop()'
+    load_log holding
+    read -r p50 p99 n < <(sql "
+        SELECT round((percentile_disc(0.5) WITHIN GROUP (ORDER BY error_us))::numeric / 1000, 3),
+               round((percentile_disc(0.99) WITHIN GROUP (ORDER BY error_us))::numeric / 1000, 3), count(*)
+        FROM (SELECT abs(c.response_us - a.open_us) AS error_us
+              FROM pulsimo.health_checks c JOIN pulsimo.endpoints e ON e.id = c.endpoint_id
+                  JOIN answers a ON a.n = e.name::int
+                      AND a.sent_us - extract(epoch FROM c.checked_at) * 1000000 BETWEEN 0 AND 500000
+              WHERE $(in_window)) AS measured" | tr '|' ' ')
+    report P3 'response time, measured minus true, p50' "$p50" ms - - - "$n"
+    report P3 'response time, measured minus true, p99' "$p99" ms - - '<= 0.5' "$n"
+}
+
+# --- P4: how soon somebody knows --------------------------------------------------------------------------------------------
+
+row_alarm() {
+    local p50 p99 clock
+    start_target flipping --log "$place/flipping.answers"
+    fresh_extension
+    as_server_user "$programs/notification_clock" "host=$place user=postgres dbname=bench" >"$place/heard" &
+    clock=$!
+    children+=("$clock")
+    until grep -q listening "$place/heard"; do sleep 0.05; done
+    run 'SELECT pulsimo.start()'
+    add_endpoints 20 '1 s' "http://127.0.0.1:$target_port/flip/%s"
+    add_endpoints 500 '1 s' "http://127.0.0.1:$target_port/"
+    sleep 25
+    run 'SELECT pulsimo.stop()'
+    load_log flipping
+    end_child "$clock"
+    sed -i 1d "$place/heard"
+    run "CREATE TABLE heard (at_us bigint, payload jsonb); COPY heard FROM '$place/heard'"
+    read -r p50 p99 n < <(sql "
+        SELECT round((percentile_disc(0.5) WITHIN GROUP (ORDER BY h.at_us - a.sent_us))::numeric / 1000, 2),
+               round((percentile_disc(0.99) WITHIN GROUP (ORDER BY h.at_us - a.sent_us))::numeric / 1000, 2), count(*)
+        FROM (SELECT n, sent_us, row_number() OVER (PARTITION BY n ORDER BY sent_us) AS place
+              FROM answers WHERE status = 503) a
+            JOIN (SELECT e.name::int AS n, i.id, row_number() OVER (PARTITION BY e.id ORDER BY i.id) AS place
+                  FROM pulsimo.incidents i JOIN pulsimo.endpoints e ON e.id = i.endpoint_id) i USING (n, place)
+            JOIN pulsimo.outbox o ON o.incident_id = i.id AND o.topic = 'incident_opened'
+            JOIN LATERAL (SELECT min(at_us) AS at_us FROM heard WHERE payload -> 'outbox' @> to_jsonb(o.id)) h ON true" |
+        tr '|' ' ')
+    run 'DROP TABLE heard'
+    report P4 'failing answer to notification received, p50' "$p50" ms - - - "$n"
+    report P4 'failing answer to notification received, p99' "$p99" ms - - '<= 20' "$n"
+}
+
+# --- G1, G3: a good guest ---------------------------------------------------------------------------------------------------
+
+# Leaves transactions per second in tps.
+run_pgbench() {
+    tps=$(as_server_user "$bin/pgbench" -h "$place" -U postgres -N -n -c "$(nproc)" -j "$(nproc)" -T "$1" bench 2>/dev/null |
+        awk '/^tps/ { print $3 }')
+}
+
+row_guest() {
+    local alone=0 together=0 share=0 begin
+    start_target plain
+    as_server_user "$bin/pgbench" -h "$place" -U postgres -i -q -s 50 bench 2>/dev/null
+    fresh_extension
+    add_endpoints 1000 '1 s' "http://127.0.0.1:$target_port/"
+    for _ in 1 2; do
+        run CHECKPOINT
+        run_pgbench 15
+        alone=$(calculate "$alone + $tps / 2")
+        run 'CHECKPOINT; SELECT pulsimo.start()'
+        sleep 2
+        begin=$(cpu_of "$target_pid")
+        run_pgbench 15
+        share=$(calculate "$share + ($(cpu_of "$target_pid") - $begin) / 15e6 / $(nproc) / 2" 4)
+        together=$(calculate "$together + $tps / 2")
+        run 'SELECT pulsimo.stop()'
+    done
+    report G1 'pgbench beside 1000 probes/s' "$together" tps "$alone" \
+        "$(calculate "$together / $alone / (1 - $share)" 3)" '>= 0.95' 2
+    report G1 'share of the machine that the web server used' "$(calculate "100 * $share" 1)" % - - - 2
+    end_child "$target_pid"
+}
+
+row_idle() {
+    local requests cpu each window_s launcher begin statements
+    start_target plain
+    read -r requests _ _ cpu < <(as_server_user "$programs/bare_loop" "http://127.0.0.1:$target_port/" 3 1)
+    each=$(ratio "$cpu" "$requests" 1)
+    fresh_extension
+    run 'SELECT pulsimo.start()'
+    add_endpoints 1000 '60 s' "http://127.0.0.1:$target_port/"
+    wait_for_checks 1000
+    sleep 3
+    launcher=$(worker_pid launcher) begin=$(cpu_of "$(worker_pid launcher)")
+    window 120
+    window_s=$(calculate "$to - $from" 3)
+    count_window
+    used_workers=$((used_workers + $(cpu_of "$launcher") - begin))
+    report G3 'CPU of the workers, 1000 every 60 s' "$(calculate "$used_workers / $window_s / 1e4" 3)" '% of 1' - - - "$count"
+    report G3 '... beyond what a bare loop takes for the probes' \
+        "$(calculate "($used_workers - $each * $count) / $window_s / 1e4" 3)" '% of 1' - - '<= 0.5' "$count"
+    run 'UPDATE pulsimo.endpoints SET paused = true'
+    sleep 3
+    begin=$(sql "SELECT max(state_change) FROM pg_stat_activity WHERE backend_type LIKE 'pulsimo %'")
+    used_workers=$(cpu_of "$launcher" "$(worker_pid keeper)" "$(worker_pid prober)")
+    sleep 15
+    used_workers=$(($(cpu_of "$launcher" "$(worker_pid keeper)" "$(worker_pid prober)") - used_workers))
+    statements=$(sql "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pulsimo %' AND state_change > '$begin'")
+    report G3 'workers that ran a statement in 15 idle seconds' "$statements" workers - - '<= 0' 3
+    report G3 'CPU of the workers in 15 idle seconds' "$used_workers" us - - - 3
+    end_child "$target_pid"
+}
