@@ -186,6 +186,11 @@ SELECT pulsimo.remove_endpoint(1);
 DELETE FROM pulsimo.endpoints WHERE id = 2;
 SELECT count(*) FROM pulsimo.state_changes WHERE endpoint_id IN (1, 2);
 SELECT array_agg(id ORDER BY id) FROM pulsimo.endpoints;
+-- Months, and years of 365.25 days, become what they are here: a length.
+SELECT pulsimo.add_endpoint('http://127.0.0.1:9/', 'odd', check_interval => '1 year -365 days') AS odd \gset
+SELECT pulsimo.update_endpoint(:odd, '{"timeout": "-1 day 24 hours 2 s"}');
+SELECT check_interval, timeout FROM pulsimo.endpoints WHERE id = :odd;
+SELECT count(*) FROM pulsimo.endpoint_status WHERE id = :odd;
 TRUNCATE pulsimo.endpoints CASCADE;
 
 DROP FUNCTION refused_argument;

@@ -85,6 +85,18 @@ SELECT pulsimo.drop_partitions_before('-infinity');
 SELECT pulsimo.drop_partitions_before('2058-10-31 BC');
 SELECT pulsimo.drop_partitions_before((now() AT TIME ZONE 'UTC')::date + 1);
 
+-- A partition of somebody's own that covers the day is as good; one that covers a part of it is in the way.
+BEGIN;
+CREATE TABLE pulsimo.wide PARTITION OF pulsimo.health_checks FOR VALUES FROM ('2031-01-01 00:00+00') TO (MAXVALUE);
+SELECT pulsimo.create_partition('2031-05-05'), pulsimo.ensure_partitions('2031-05-05', '2031-05-07');
+ROLLBACK;
+BEGIN;
+CREATE TABLE pulsimo.noon PARTITION OF pulsimo.health_checks
+    FOR VALUES FROM ('2031-05-05 12:00+00') TO ('2031-05-05 13:00+00');
+SELECT pulsimo.create_partition('2031-05-06');
+SELECT pulsimo.create_partition('2031-05-05');
+ROLLBACK;
+
 -- What start() makes: today and three days.
 BEGIN;
 SELECT pulsimo.start();

@@ -44,13 +44,27 @@ bool any_contains(const std::vector<Network>& networks, const Network& address) 
     return std::any_of(networks.begin(), networks.end(), [&](const Network& n) { return n.contains(address); });
 }
 
+Network ipv4_network(std::array<std::uint8_t, 4> bytes) noexcept {
+    Network network;
+    network.prefix = 128;
+    network.bytes[10] = network.bytes[11] = 0xff;
+    std::copy(bytes.begin(), bytes.end(), network.bytes.begin() + 12);
+    return network;
+}
+
 // The IPv4 address that a NAT64 gateway would connect to, when `address` asks for one.
 Network without_nat64(const Network& address) noexcept {
+    if (!std::equal(kNat64.begin(), kNat64.end(), address.bytes.begin())) return address;
+    const auto& bytes = address.bytes;
+    return ipv4_network({bytes[12], bytes[13], bytes[14], bytes[15]});
+}
+
+// To connect to the unspecified address is to connect to this machine.
+Network without_unspecified(const Network& address) noexcept {
+    const Network v4 = ipv4_network({0, 0, 0, 0});
+    if (address.bytes == v4.bytes) return ipv4_network({127, 0, 0, 1});
     Network inner = address;
-    if (!std::equal(kNat64.begin(), kNat64.end(), address.bytes.begin())) return inner;
-    inner.bytes = {};
-    inner.bytes[10] = inner.bytes[11] = 0xff;
-    std::copy(address.bytes.begin() + 12, address.bytes.end(), inner.bytes.begin() + 12);
+    if (address.bytes == std::array<std::uint8_t, 16>{}) inner.bytes[15] = 1;
     return inner;
 }
 
@@ -93,9 +107,11 @@ std::vector<Network> parse_networks(std::string_view text) {
 bool AddressPolicy::permits(const sockaddr* address) const noexcept {
     if (address->sa_family != AF_INET && address->sa_family != AF_INET6) return false;
     const Network outer = as_network(address);
-    const Network inner = without_nat64(outer);
-    const bool is_blocked = any_contains(blocked, outer) || any_contains(blocked, inner);
-    return !is_blocked || any_contains(allowed, outer) || any_contains(allowed, inner);
+    const std::array meanings{outer, without_nat64(outer), without_unspecified(outer)};
+    const auto any_in = [&](const std::vector<Network>& networks) {
+        return std::any_of(meanings.begin(), meanings.end(), [&](const Network& n) { return any_contains(networks, n); });
+    };
+    return !any_in(blocked) || any_in(allowed);
 }
 
 }  // namespace pulsimo::engine

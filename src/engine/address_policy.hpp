@@ -35,6 +35,6 @@ struct AddressPolicy {
 
 // Link-local addresses and the metadata services of the clouds.
 inline constexpr std::string_view kDefaultBlockedNetworks =
-    "169.254.0.0/16, fe80::/10, fd00:ec2::254/128, 100.100.100.200/32, 168.63.129.16/32, 0.0.0.0/8";
+    "169.254.0.0/16, fe80::/10, fd00:ec2::254/128, 100.100.100.200/32, 168.63.129.16/32, 0.0.0.0/8, ::/128";
 
 }  // namespace pulsimo::engine

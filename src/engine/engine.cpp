@@ -69,6 +69,7 @@ class Engine::Impl final : public HttpProbe::Owner {
     bool start_due();
     void start(const Scheduler::Start& start);
     void note_lateness(std::int64_t now_us);
+    std::int64_t longest_stall_since(std::int64_t moment_us) const;
     void reach_tick(std::int64_t now_us);
     void wake(bool at_once);
 
@@ -141,7 +142,7 @@ void Engine::Impl::probe_ended(HttpProbe& probe, CheckResult&& result) {
     ended_.push_back(std::move(endpoint.probe));
     const auto [skipped, request_id] = scheduler_.finished(probe.endpoint_id(), now());
     result.lateness_us = endpoint.lateness_us;
-    result.stall_us = bounded_us(stalls_.longest_since(endpoint.started_us));
+    result.stall_us = bounded_us(longest_stall_since(endpoint.started_us));
     result.skipped_slots = skipped;
     result.request_id = request_id;
     ++stats_.checks;
@@ -154,7 +155,14 @@ void Engine::Impl::note_lateness(std::int64_t now_us) {
     if (late_us > kOrdinaryLatenessUs) stalls_.add(now_us, late_us);
 }
 
+// Also one that is going on: the tick is overdue in the middle of a turn that was interrupted.
+std::int64_t Engine::Impl::longest_stall_since(std::int64_t moment_us) const {
+    const std::int64_t late_us = now() - std::max(std::min(tick_due_us_, now()), moment_us);
+    return std::max(stalls_.longest_since(moment_us), late_us);
+}
+
 void Engine::Impl::reach_tick(std::int64_t now_us) {
+    note_lateness(now_us);  // or an interruption since this turn began would go unnoticed
     if (scheduler_.running() == 0) {
         tick_due_us_ = INT64_MAX;
         tick_.cancel();

@@ -12,6 +12,9 @@ namespace {
 // libcurl tries them one after the other; a check has no time for more.
 constexpr std::size_t kMostAddresses = 16;
 
+// libcurl counts milliseconds and may be a moment quicker than our timer.
+constexpr std::int64_t kClockDifferenceUs = 20'000;
+
 int family(IpVersion version) noexcept {
     return version == IpVersion::v4 ? AF_INET : version == IpVersion::v6 ? AF_INET6 : AF_UNSPEC;
 }
@@ -128,7 +131,8 @@ bool HttpProbe::keep_permitted(std::vector<SocketAddress>& addresses) {
 }
 
 void HttpProbe::exchange_ended(CURLcode code) {
-    if (code == CURLE_OPERATION_TIMEDOUT) return time_is_up();  // libcurl was a moment quicker than our timer
+    // Of libcurl's own timeout, or of the kernel's, which gives up on a connection after some minutes.
+    if (code == CURLE_OPERATION_TIMEDOUT) return time_is_up();
     doing_ = Doing::nothing;
     Failure failure = failure_of(exchange_, code);
     note_phases(failure.error == ErrorClass::none);
@@ -179,7 +183,9 @@ Failure HttpProbe::judge() const {
 
 // While the resolver is silent we cannot know whom to blame, unless it answered other questions meanwhile.
 Failure HttpProbe::overdue() const {
-    const std::string within = "no answer within " + duration_text(plan_->timeout_us);
+    const std::int64_t waited_us = now() - started_us_;
+    const bool was_all = waited_us > plan_->timeout_us - kClockDifferenceUs;
+    const std::string within = "no answer within " + duration_text(was_all ? plan_->timeout_us : waited_us);
     if (doing_ == Doing::resolving) {
         const bool resolver_works = tools_.resolver.proved_alive_since(asked_us_);
         const auto error = resolver_works ? ErrorClass::dns : ErrorClass::internal;

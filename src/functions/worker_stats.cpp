@@ -65,7 +65,8 @@ void put_slot(ReturnSetInfo* result, const DatabaseSlot& slot) {
     SlotErrors errors;
     {
         worker::SharedLock lock;
-        errors.database = slot.database;
+        const bool watched = slot.wanted || slot.keeper_exists;
+        errors.database = watched ? slot.database : InvalidOid;
         errors.keeper = slot.keeper_error;
         memcpy(errors.probers, slot.prober_errors, sizeof errors.probers);
     }

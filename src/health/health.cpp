@@ -185,7 +185,7 @@ Status judge(const Observation& observation, const Policy& policy) noexcept {
             return is_slow(observation, policy) && !stalled ? Status::degraded : Status::up;
         case Outcome::fail:
             return Status::down;
-        case Outcome::timed_out:
+        case Outcome::no_answer:
             return stalled ? Status::unknown : Status::down;
         case Outcome::own_trouble:
             break;
@@ -202,6 +202,11 @@ Step step(State& state, const Observation& observation, const Policy& policy) {
     remember_time(state, at_us, policy);
     if (const auto decision = decide(state, result.verdict, policy)) {
         result.changes.push_back(change_to(state, *decision));
+    } else if (is_pass(result.verdict) && is_pass(state.status) && state.incident_open) {
+        // Opened by somebody else, or written after its end was seen: nothing else would ever resolve it.
+        result.changes.push_back(
+            {.from = state.status, .to = state.status, .at_us = at_us, .incident = IncidentAction::resolve});
+        state.incident_open = false;
     }
     result.retry_after_us = retry_after(state, policy);
     return result;
@@ -216,6 +221,7 @@ State resume(Status status, std::int64_t since_us, bool incident_open, std::span
         count(state, check.verdict, at_us, policy);
         remember_time(state, at_us, policy);
     }
+    if (last_checks.empty() && status != Status::unknown) remember_time(state, since_us, policy);
     return state;
 }
 

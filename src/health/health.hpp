@@ -36,10 +36,11 @@ struct Policy {
     std::int64_t timeout_us = 10'000'000;
     std::int64_t retry_interval_us = 10'000'000;
     std::int64_t degraded_after_us = 0;  // 0: never degraded
-    std::int64_t stall_limit_us = 1'000'000;  // our loop late by more than this spoils timeouts and slow responses
+    std::int64_t stall_limit_us = 1'000'000;  // our loop late by more than this spoils a lack of answer and slow responses
 };
 
-enum class Outcome : std::uint8_t { pass, fail, timed_out, own_trouble };
+// fail: the target answered, and that was wrong. no_answer: it did not, or not to the end.
+enum class Outcome : std::uint8_t { pass, fail, no_answer, own_trouble };
 
 struct Observation {
     std::int64_t checked_at_us = 0;  // wall clock
@@ -102,7 +103,8 @@ struct StoredCheck {
 inline constexpr int kResumeChecks = 100;
 
 // The state that step() had left behind, from what is stored: the status and its date, whether an incident is open, and
-// the last kResumeChecks checks, oldest first.
+// the last kResumeChecks checks of that status, oldest first. Where none is stored any more, nothing is known since the
+// status began: the next check finds a gap from there.
 State resume(Status status, std::int64_t since_us, bool incident_open, std::span<const StoredCheck> last_checks,
              const Policy& policy);
 

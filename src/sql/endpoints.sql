@@ -61,6 +61,11 @@ BEGIN
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value', HINT = advice;
     END IF;
+    -- Without days and months, which would not be the same length everywhere.
+    NEW.check_interval := make_interval(secs => check_interval::float8);
+    NEW.timeout := make_interval(secs => timeout::float8);
+    NEW.retry_interval := make_interval(secs => retry_interval::float8);
+    NEW.degraded_after := make_interval(secs => degraded_after::float8);
     NEW.options := NEW.options - ARRAY(SELECT o.key FROM jsonb_each(NEW.options) o WHERE o.value = 'null');
     RETURN NEW;
 END $$;
@@ -223,6 +228,9 @@ DECLARE
 BEGIN
     IF project IS NOT NULL THEN
         PERFORM pulsimo.require_project(project);
+    END IF;
+    IF name IS NULL AND url IS NOT NULL THEN
+        PERFORM pulsimo.validate_endpoint(url, '{}');  -- before a name is made of it
     END IF;
     INSERT INTO pulsimo.endpoints (project_id, name, url, check_interval, timeout, retry_interval, degraded_after,
                                    failure_threshold, success_threshold, options)

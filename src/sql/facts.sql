@@ -10,7 +10,11 @@ SELECT e.id, e.project_id, e.name, e.url, e.check_interval, e.paused, h.checked_
             ELSE greatest(s.changed_at, least(k.known_until, h.checked_at + e.check_interval)) END AS since,
        CASE WHEN r.retrying THEN r.retry_at ELSE r.next_slot END AS next_check, r.retrying
 FROM pulsimo.endpoints e
-    CROSS JOIN (SELECT pulsimo.is_running() AS running OFFSET 0) m
+    CROSS JOIN (
+        SELECT r.running, CASE WHEN r.running THEN statement_timestamp() ELSE r.changed_at END AS stopped_at
+        FROM (SELECT pulsimo.is_running() AS running, (SELECT s.changed_at FROM pulsimo.state s) AS changed_at) r
+        OFFSET 0
+    ) m
     LEFT JOIN LATERAL (
         SELECT n.status, n.changed_at FROM pulsimo.state_changes n
         WHERE n.endpoint_id = e.id ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
@@ -22,8 +26,9 @@ FROM pulsimo.endpoints e
         WHERE c.endpoint_id = e.id ORDER BY c.checked_at DESC LIMIT 1
     ) h ON true
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN e.paused OR statement_timestamp() <= h.checked_at + 2 * e.check_interval + e.timeout
-                        THEN statement_timestamp()
+        SELECT CASE WHEN e.paused THEN statement_timestamp()
+                    WHEN statement_timestamp() <= h.checked_at + 2 * e.check_interval + e.timeout
+                        THEN greatest(h.checked_at, m.stopped_at)
                     ELSE greatest(s.changed_at, h.checked_at + e.check_interval) END AS known_until
     ) k
     CROSS JOIN LATERAL (

@@ -46,7 +46,7 @@ CREATE OR REPLACE FUNCTION pulsimo.check_now(id bigint, wait interval DEFAULT '1
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_check_now';
 REVOKE ALL ON FUNCTION pulsimo.check_now(bigint, interval) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.check_now(bigint, interval) IS
-'Checks an endpoint at once, beside its schedule, waits until the result is committed and returns it.
+'Checks an endpoint at once, beside its schedule, waits until the result is committed and returns it. Call it in FROM: (check_now(1)).* would check once for every column.
 wait: how long to wait for it; the check itself is bounded by the timeout of the endpoint.
 Errors: P0002 unknown endpoint, 22004 an argument is null, 22023 wait is negative or longer than a day, 55000 monitoring is not running or the endpoint is paused, 57014 no result within wait.
 Example: SELECT status, response_us, error FROM pulsimo.check_now(1);';
@@ -67,6 +67,7 @@ LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATH
 REVOKE ALL ON FUNCTION pulsimo.next_slot(bigint, interval) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.next_slot(bigint, interval) IS
 'When the schedule starts the next regular check of an endpoint with this id and interval. Endpoints are spread evenly over their interval by a hash of the id.
+Errors: 22023 check_interval is not between 1 second and 1 day.
 Example: SELECT id, pulsimo.next_slot(id, check_interval) FROM pulsimo.endpoints;';
 
 CREATE OR REPLACE FUNCTION pulsimo.module_version() RETURNS text

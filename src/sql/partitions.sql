@@ -5,38 +5,58 @@
 -- the parent. The lock on the parent is the one ATTACH takes anyway; taken first, it makes a second creator wait and
 -- then find the partition, instead of failing on its name.
 
-CREATE OR REPLACE FUNCTION pulsimo.find_partition(partition_name text) RETURNS regclass
+CREATE OR REPLACE FUNCTION pulsimo.partition_name(day date) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'health_checks_p' || to_char(day, 'YYYYMMDD');
+$$;
+REVOKE ALL ON FUNCTION pulsimo.partition_name(date) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.partition_name(date) IS
+'Internal: what the partition of health_checks for a UTC day is called.';
+
+-- By its name, which is quick, or by its bounds: people may have made one of another form.
+CREATE OR REPLACE FUNCTION pulsimo.find_partition(day date) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    found_table constant regclass := to_regclass(format('pulsimo.%I', partition_name));
+    partition_name constant text := pulsimo.partition_name(day);
+    named constant regclass := to_regclass(format('pulsimo.%I', partition_name));
 BEGIN
-    IF found_table IS NOT NULL AND NOT EXISTS (
-        SELECT FROM pg_inherits i
-        WHERE i.inhrelid = found_table AND i.inhparent = 'pulsimo.health_checks'::regclass
-    ) THEN
+    IF EXISTS (SELECT FROM pg_inherits i
+               WHERE i.inhrelid = named AND i.inhparent = 'pulsimo.health_checks'::regclass) THEN
+        RETURN named;
+    ELSIF named IS NOT NULL THEN
         RAISE EXCEPTION 'table "pulsimo.%" exists and is no partition of pulsimo.health_checks', partition_name USING
             ERRCODE = 'duplicate_table',
             HINT = 'After a restore into another version attach it by hand, or rename it to keep its rows apart.';
     END IF;
-    RETURN found_table;
+    RETURN (
+        SELECT b.inhrelid
+        FROM (
+            SELECT i.inhrelid, regexp_match(replace(replace(pg_get_expr(c.relpartbound, c.oid),
+                                            'MINVALUE', '''-infinity'''), 'MAXVALUE', '''infinity'''),
+                                            'FROM \(''(.*)''\) TO \(''(.*)''\)') AS bounds
+            FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+            WHERE i.inhparent = 'pulsimo.health_checks'::regclass AND c.relname !~ '^health_checks_p[0-9]{8}$'
+        ) b
+        WHERE b.bounds[1]::timestamptz <= day::timestamp AT TIME ZONE 'UTC'
+            AND b.bounds[2]::timestamptz >= (day + 1)::timestamp AT TIME ZONE 'UTC');
 END $$;
-REVOKE ALL ON FUNCTION pulsimo.find_partition(text) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.find_partition(text) IS
-'Internal: the partition of health_checks of that name, or NULL.
-Errors: 42P07 the table exists and is no partition.';
+REVOKE ALL ON FUNCTION pulsimo.find_partition(date) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.find_partition(date) IS
+'Internal: the partition of health_checks that takes all of a UTC day, or NULL.
+Errors: 42P07 a table of the name it would have exists and is no partition.';
 
 CREATE OR REPLACE FUNCTION pulsimo.make_partition(day date) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
 DECLARE
-    partition_name constant text := 'health_checks_p' || to_char(day, 'YYYYMMDD');
+    partition_name constant text := pulsimo.partition_name(day);
     owner constant name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c
                             WHERE c.oid = 'pulsimo.health_checks'::regclass);
 BEGIN
-    IF pulsimo.find_partition(partition_name) IS NOT NULL THEN
+    IF pulsimo.find_partition(day) IS NOT NULL THEN
         RETURN false;
     END IF;
     LOCK TABLE ONLY pulsimo.health_checks IN SHARE UPDATE EXCLUSIVE MODE;
-    IF pulsimo.find_partition(partition_name) IS NOT NULL THEN
+    IF pulsimo.find_partition(day) IS NOT NULL THEN
         RETURN false;
     END IF;
     EXECUTE format('CREATE TABLE pulsimo.%I (LIKE pulsimo.health_checks'
@@ -63,7 +83,7 @@ BEGIN
             HINT = 'Give the day as a date, for example current_date.';
     END IF;
     PERFORM pulsimo.make_partition(day);
-    RETURN pulsimo.find_partition('health_checks_p' || to_char(day, 'YYYYMMDD'));
+    RETURN pulsimo.find_partition(day);
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.create_partition(date) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.create_partition(date) IS

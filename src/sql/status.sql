@@ -86,7 +86,7 @@ COMMENT ON COLUMN pulsimo.worker_status.lateness IS 'how late the last probe sta
 COMMENT ON COLUMN pulsimo.worker_status.max_lateness IS 'how late the latest of all probes started';
 COMMENT ON COLUMN pulsimo.worker_status.checks IS 'prober: checks so far; keeper: results written so far';
 COMMENT ON COLUMN pulsimo.worker_status.failures IS 'prober: checks so far that did not pass; keeper: transactions that failed';
-COMMENT ON COLUMN pulsimo.worker_status.skipped IS 'slots that were skipped because the check before had not ended or the worker was late';
+COMMENT ON COLUMN pulsimo.worker_status.skipped IS 'of a prober, slots that were skipped because the check before had not ended or the worker was late; of the keeper, results that the tables refused and that are lost';
 COMMENT ON COLUMN pulsimo.worker_status.restarts IS 'how often it was started again';
 COMMENT ON COLUMN pulsimo.worker_status.last_error IS 'its last own trouble; NULL when there was none';
 COMMENT ON COLUMN pulsimo.worker_status.last_error_at IS 'when that was';

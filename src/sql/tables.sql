@@ -116,7 +116,7 @@ COMMENT ON COLUMN pulsimo.incident_events.happened_at IS 'when';
 COMMENT ON COLUMN pulsimo.incident_events.detail IS 'in words';
 
 COMMENT ON TABLE pulsimo.outbox IS
-'Messages to the world, written in the transaction that caused them. NOTIFY on channel "pulsimo" tells the ids of new rows: {"outbox":[7,8,9]}, or {"outbox":[7,2000],"range":true} for all from the first to the last when there are too many to list. A listener reads the rows, and after an absence goes on from the last id it has seen.';
+'Messages to the world, written in the transaction that caused them. NOTIFY on channel "pulsimo" tells the ids of new rows: {"outbox":[7,8,9]}, or {"outbox":[7,2000],"range":true} for all from the first to the last when there are too many to list. A listener reads the rows and deletes those it has dealt with (DELETE ... RETURNING), and begins with those that are there: ids are given before the commit, so a row may appear after one with a higher id, and whoever only remembers the last id misses it.';
 COMMENT ON COLUMN pulsimo.outbox.id IS 'given by the database';
 COMMENT ON COLUMN pulsimo.outbox.created_at IS 'when it was written';
 COMMENT ON COLUMN pulsimo.outbox.topic IS 'incident_opened or incident_resolved';

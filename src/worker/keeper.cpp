@@ -40,21 +40,26 @@ Keeper::Keeper(int slot) : slot_index_(slot), slot_(shared()->slots[slot]) {
 
 void Keeper::run() {
     wishes_.reload_all = true;
+    look_for_prepared_transactions();
     leaving_ = !should_stay();
     if (!leaving_) settle();
     while (!leaving_) turn();
-    release_held();
-    write_batches();
+    write_what_is_left();
 }
 
-// There is something to keep here.
-void Keeper::settle() {
+// One of them may start monitoring when it is committed, so the slot remembers it even if we leave.
+void Keeper::look_for_prepared_transactions() {
     bool prepared = false;
     if (auto failure = attempt([&] { prepared = store_.has_prepared_transactions(); })) {
         complain("look for prepared transactions", *failure);
     }
     SharedLock lock;
     slot_.has_prepared |= prepared;
+}
+
+// There is something to keep here.
+void Keeper::settle() {
+    SharedLock lock;
     slot_.scouted = false;
     wake_launcher();  // it can send another scout
 }
@@ -206,9 +211,12 @@ bool Keeper::watch(Watched fresh) {
     auto [place, is_new] = watched_.try_emplace(id);
     Watched& known = place->second;
     const bool changed = is_new || known.config != fresh.config;
-    // What we hold is ahead of the tables, except where somebody else wrote a later change (paused and resumed).
-    const bool ours_counts = !is_new && !known.stale && known.state.since_us >= fresh.state.since_us;
+    // What we hold is ahead of the tables, except where somebody else wrote to them (paused and resumed, removed and
+    // added again). Then what we had still to write about it is void as well.
+    const bool ours_counts = !is_new && !known.stale && known.stored_status == fresh.stored_status &&
+                             known.stored_since_us == fresh.stored_since_us;
     if (ours_counts) fresh.state = known.state;
+    if (!ours_counts) forget_changes(id);
     known = std::move(fresh);
     if (changed) send(prober_of(id), engine::Upsert{known.config});
     return changed && (!is_new || !wishes_.reload_all || known.state.status == health::Status::unknown);
@@ -217,6 +225,7 @@ bool Keeper::watch(Watched fresh) {
 void Keeper::forget(std::int64_t endpoint_id) {
     refused_.erase(endpoint_id);
     asked_.erase(endpoint_id);
+    forget_changes(endpoint_id);
     if (watched_.erase(endpoint_id) > 0) send(prober_of(endpoint_id), engine::Remove{endpoint_id});
     refuse_requests_for(slot_, endpoint_id, "the endpoint was removed or paused");
 }
@@ -324,6 +333,7 @@ void configure_session() {
     set("lock_timeout", "500ms");
     set("default_transaction_isolation", "read committed");
     set("max_parallel_workers_per_gather", "0");
+    set("role", "none");
     set("session_replication_role", "origin");
     set("client_min_messages", "error");
     if (pg::kHasTransactionTimeout) set("transaction_timeout", "0");

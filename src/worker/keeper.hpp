@@ -46,6 +46,7 @@ class Keeper {
     };
 
     // keeper.cpp: the loop, and what it reacts to
+    void look_for_prepared_transactions();
     void settle();
     void turn();
     void reconfigure();
@@ -57,6 +58,7 @@ class Keeper {
     bool watch(Watched fresh);
     void check_soon(std::int64_t endpoint_id, std::int64_t delay_us);
     void forget(std::int64_t endpoint_id);
+    void forget_changes(std::int64_t endpoint_id);
     void keep_probers_running();
     void forward_requests();
     void refuse_asked_of(const ProberLink& prober);
@@ -77,11 +79,15 @@ class Keeper {
     std::vector<Pending> take_batch();
     std::vector<Pending> write(std::vector<Pending> batch);
     std::optional<pg::Failure> write_whole(std::span<const Pending> batch);
-    std::vector<Pending> write_halves(std::vector<Pending> batch, const pg::Failure& failure);
+    std::vector<Pending> write_halves(std::vector<Pending> batch);
+    std::vector<Pending> write_or_drop(std::vector<Pending> single);
     std::vector<Pending> write_around_locks(std::vector<Pending> batch);
+    std::vector<Pending> write_changes(std::vector<Pending> changes);
     void hold(Pending&& pending);
     void release_held();
+    void write_what_is_left();
     void drop(const Pending& pending, const pg::Failure& failure);
+    void note_stored(std::span<const Pending> batch);
 
     ProberLink& prober_of(std::int64_t endpoint_id);
     void send(ProberLink& prober, const engine::Command& command);

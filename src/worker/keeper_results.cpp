@@ -13,12 +13,9 @@ namespace pulsimo::worker {
 namespace {
 
 health::Outcome outcome_of(const engine::CheckResult& result) {
-    switch (result.error) {
-        case engine::ErrorClass::none: return health::Outcome::pass;
-        case engine::ErrorClass::timeout: return health::Outcome::timed_out;
-        case engine::ErrorClass::internal: return health::Outcome::own_trouble;
-        default: return health::Outcome::fail;
-    }
+    if (result.error == engine::ErrorClass::none) return health::Outcome::pass;
+    if (result.error == engine::ErrorClass::internal) return health::Outcome::own_trouble;
+    return engine::is_lack_of_an_answer(result.error) ? health::Outcome::no_answer : health::Outcome::fail;
 }
 
 }  // namespace

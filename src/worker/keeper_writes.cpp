@@ -22,6 +22,7 @@ namespace {
 constexpr int kBatchesPerTurn = 10;               // so that a backlog does not keep sessions waiting for an answer
 constexpr int kLocksPerRound = 2;                 // each costs a lock_timeout
 constexpr std::int64_t kHoldUs = 5'000'000;
+constexpr std::int64_t kLastWritesUs = 1'000'000;
 
 // SQLSTATE classes 22 and 23, and P0 of a trigger that says no: what is being written is at fault, and trying again
 // will not help.
@@ -76,7 +77,7 @@ std::vector<Pending> Keeper::write(std::vector<Pending> batch) {
     auto failure = write_whole(batch);
     if (!failure) return {};
     if (is_locked_out(failure->sqlstate)) return write_around_locks(std::move(batch));
-    if (is_refusal_of_data(failure->sqlstate)) return write_halves(std::move(batch), *failure);
+    if (is_refusal_of_data(failure->sqlstate)) return write_halves(std::move(batch));
     complain("write results", *failure);
     return batch;
 }
@@ -85,6 +86,7 @@ std::optional<pg::Failure> Keeper::write_whole(std::span<const Pending> batch) {
     if (batch.empty()) return std::nullopt;
     if (auto failure = attempt([&] { store_.write(batch); })) return failure;
     slot_.keeper.checks += static_cast<std::int64_t>(batch.size());
+    note_stored(batch);
     for (const Pending& pending : batch) {
         for (std::uint64_t request : pending.answers) answer_request(slot_, request, pending.result, pending.verdict);
         if (!refused_.empty()) refused_.erase(pending.result.endpoint_id);
@@ -94,11 +96,27 @@ std::optional<pg::Failure> Keeper::write_whole(std::span<const Pending> batch) {
     return std::nullopt;
 }
 
-std::vector<Pending> Keeper::write_halves(std::vector<Pending> batch, const pg::Failure& failure) {
-    if (batch.size() == 1) {
-        drop(batch.front(), failure);
-        return {};
+void Keeper::note_stored(std::span<const Pending> batch) {
+    for (const Pending& pending : batch) {
+        if (pending.changes.empty()) continue;
+        const auto place = watched_.find(pending.result.endpoint_id);
+        if (place == watched_.end()) continue;
+        place->second.stored_status = pending.changes.back().to;
+        place->second.stored_since_us = pending.changes.back().at_us;
     }
+}
+
+// Its results stay, for they were measured.
+void Keeper::forget_changes(std::int64_t endpoint_id) {
+    const auto forget = [endpoint_id](Pending& pending) {
+        if (pending.result.endpoint_id == endpoint_id) pending.changes.clear();
+    };
+    std::for_each(pending_.begin(), pending_.end(), forget);
+    std::for_each(held_.begin(), held_.end(), forget);
+}
+
+std::vector<Pending> Keeper::write_halves(std::vector<Pending> batch) {
+    if (batch.size() == 1) return write_or_drop(std::move(batch));
     const auto middle = batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2);
     std::vector<Pending> second(std::make_move_iterator(middle), std::make_move_iterator(batch.end()));
     batch.erase(middle, batch.end());
@@ -107,26 +125,53 @@ std::vector<Pending> Keeper::write_halves(std::vector<Pending> batch, const pg::
     return left;
 }
 
+// Once more, for somebody may have dropped the partition that the first attempt took for granted.
+std::vector<Pending> Keeper::write_or_drop(std::vector<Pending> single) {
+    const auto failure = write_whole(single);
+    if (failure && !is_refusal_of_data(failure->sqlstate)) return single;
+    if (failure) drop(single.front(), *failure);
+    return {};
+}
+
 std::vector<Pending> Keeper::write_around_locks(std::vector<Pending> batch) {
-    auto changes = std::stable_partition(batch.begin(), batch.end(), [](const Pending& p) { return p.changes.empty(); });
-    if (auto failure = write_whole({batch.begin(), changes})) {
+    const auto begin =
+        std::stable_partition(batch.begin(), batch.end(), [](const Pending& p) { return p.changes.empty(); });
+    std::vector<Pending> changes(std::make_move_iterator(begin), std::make_move_iterator(batch.end()));
+    batch.erase(begin, batch.end());
+    auto failure = write_whole(batch);
+    if (failure && is_refusal_of_data(failure->sqlstate)) {
+        batch = write_halves(std::move(batch));
+    } else if (failure) {
         complain("write results", *failure);
-        return batch;
+    } else {
+        batch.clear();
     }
+    if (batch.empty()) return write_changes(std::move(changes));
+    append(batch, std::move(changes));
+    return batch;
+}
+
+// One by one, so that each is found out to be locked, refused or neither.
+std::vector<Pending> Keeper::write_changes(std::vector<Pending> changes) {
     // Those that were locked the last time come last, so that they do not keep the others waiting again.
-    std::stable_partition(changes, batch.end(),
+    std::stable_partition(changes.begin(), changes.end(),
                           [this](const Pending& p) { return !suspects_.contains(p.result.endpoint_id); });
     int locks = 0;
-    for (auto each = changes; each != batch.end(); ++each) {
-        const std::int64_t id = each->result.endpoint_id;
-        if (locked_.contains(id) || locks == kLocksPerRound) {
+    for (auto each = changes.begin(); each != changes.end(); ++each) {
+        if (locked_.contains(each->result.endpoint_id) || locks == kLocksPerRound) {
             hold(std::move(*each));
         } else if (auto failure = write_whole({each, 1})) {
+            std::vector<Pending> left;
+            left.push_back(std::move(*each));
+            if (is_refusal_of_data(failure->sqlstate)) left = write_or_drop(std::move(left));
+            if (left.empty()) continue;
             if (!is_locked_out(failure->sqlstate)) {
-                return {std::make_move_iterator(each), std::make_move_iterator(batch.end())};
+                complain("write results", *failure);
+                left.insert(left.end(), std::make_move_iterator(each + 1), std::make_move_iterator(changes.end()));
+                return left;
             }
             locks++;
-            hold(std::move(*each));
+            hold(std::move(left.front()));
         }
     }
     return {};
@@ -144,6 +189,15 @@ void Keeper::release_held() {
     suspects_ = std::move(locked_);
     locked_.clear();
     urgent_ = true;
+}
+
+// When the keeper goes: one more attempt, whatever failed before, for as long as it helps and keeps nobody waiting.
+void Keeper::write_what_is_left() {
+    take_results();
+    release_held();
+    write_backoff_.reset();
+    const std::int64_t until = clock_.monotonic_us() + kLastWritesUs;
+    while (batch_is_due() && clock_.monotonic_us() < until) write_batches();
 }
 
 // The tables know nothing of what they refused, nor of the change of status that it may have caused. So we go on from

@@ -178,7 +178,7 @@ class Launcher {
             if (slot.wanted) {
                 slot.keeper.restarts++;
             } else {
-                slot.database = InvalidOid;
+                if (!slot.has_prepared) slot.database = InvalidOid;
                 child.backoff.reset();
             }
         }

@@ -56,7 +56,9 @@ const char* exclusive_database(const Node* statement) {
             auto* alter = reinterpret_cast<const AlterDatabaseStmt*>(statement);
             const ListCell* cell = nullptr;
             foreach (cell, alter->options) {
-                if (strcmp(lfirst_node(DefElem, cell)->defname, "tablespace") == 0) return alter->dbname;
+                // As a template it has no keeper, which others who copy it could not stop.
+                const char* name = lfirst_node(DefElem, cell)->defname;
+                if (strcmp(name, "tablespace") == 0 || strcmp(name, "is_template") == 0) return alter->dbname;
             }
             return nullptr;
         }

@@ -18,6 +18,7 @@
 #include "worker/shared.hpp"
 
 #include "pg/compat.hpp"
+#include "pg/encoding.hpp"
 #include "pg/guard.hpp"
 
 extern "C" {
@@ -72,7 +73,10 @@ class Prober {
     void take(const engine::CheckResult& result) {
         engine::append(channel_.message(), result);
         channel_.next_message();
-        if (result.error == engine::ErrorClass::internal) remember_error(slot_.prober_errors[number_], result.detail.c_str());
+        // Read in any database, so only what every encoding has.
+        if (result.error == engine::ErrorClass::internal) {
+            remember_error(slot_.prober_errors[number_], pg::from_utf8(result.detail).c_str());
+        }
     }
 
     void take_commands() {

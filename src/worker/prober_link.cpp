@@ -35,6 +35,7 @@ bool ProberLink::start(std::int64_t now_us) {
     }
     channel_.reset();
     backoff_.failed(now_us);
+    remember_error(shared()->slots[slot_].keeper_error, "cannot start a prober: out of background worker slots");
     if (!complained_) {
         pg::call([] {
             ereport(LOG, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),

@@ -77,14 +77,15 @@ void define_sizes() {
 
 void define_times() {
     DefineCustomIntVariable("pulsimo.batch_delay", "Longest time a result waits for others before it is written.",
-                            "A result that changes a status is written at once.", &batch_delay_ms, 20, 0, 10000,
+                            "A result that changes a status is written at once.", &batch_delay_ms, 20, 0, 1000,
                             PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulsimo.late_limit", "How late our own work may be before it spoils a check.",
                             "A check that cannot start within this time is skipped; a timeout or a slow response "
                             "measured by a loop that was later than this counts as unknown.",
                             &late_limit_ms, 1000, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulsimo.check_retention", "How long check results are kept.",
-                            "Whole days are dropped once all of a day is older. 0 keeps them forever.",
+                            "Whole days are dropped once all of a day is older. Three days are always kept; 0 keeps "
+                            "all forever.",
                             &check_retention_minutes, 30 * 24 * 60, 0, kMostRetentionMinutes, PGC_SIGHUP, GUC_UNIT_MIN, nullptr,
                             nullptr, nullptr);
 }

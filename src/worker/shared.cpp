@@ -35,6 +35,15 @@ void clear_slot(DatabaseSlot& slot, Oid database) noexcept {
     }
 }
 
+// One that only remembers a prepared transaction, perhaps of a database that is gone by now.
+DatabaseSlot* find_idle_slot() noexcept {
+    for (int i = 0; i < shared_memory->slot_count; i++) {
+        DatabaseSlot& slot = shared_memory->slots[i];
+        if (!slot.wanted && !slot.keeper_exists && slot.suspensions == 0) return &slot;
+    }
+    return nullptr;
+}
+
 }  // namespace
 
 std::size_t shared_size() {
@@ -66,6 +75,7 @@ DatabaseSlot* find_slot(Oid database) noexcept {
 DatabaseSlot* claim_slot(Oid database) noexcept {
     if (DatabaseSlot* slot = find_slot(database)) return slot;
     DatabaseSlot* slot = find_slot(InvalidOid);
+    if (slot == nullptr) slot = find_idle_slot();
     if (slot != nullptr) clear_slot(*slot, database);
     return slot;
 }

@@ -76,7 +76,7 @@ struct DatabaseSlot {
     bool reread_state;                    // for the keeper: start(), stop(), the extension changed
     bool reload_all;                      // for the keeper: too many endpoints changed to list them
     int suspensions;                      // transactions whose DDL needs the database to itself
-    bool has_prepared;                    // a prepared transaction has something to tell when it is committed
+    bool has_prepared;                    // a prepared transaction may have something to tell when it is committed
     Latch* keeper_latch;
     int changed_count;
     std::int64_t changed[kMaxChanged];    // endpoints to read again

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <nlohmann/json.hpp>  // before the server's headers, which redefine snprintf
@@ -29,6 +30,9 @@ using nlohmann::json;
 
 constexpr std::int64_t kDayUs = 86'400'000'000;
 constexpr int kDaysAhead = 3;
+// The last check of every endpoint has to be there, else nobody knows until when its status was known: two intervals and
+// a timeout, at most.
+constexpr std::int64_t kShortestRetentionUs = 3 * kDayUs;
 
 // Codes travel as small numbers and become enum values here; the order is that of the C++ enums. Number 0 of the error
 // classes is "none", and there is no element 0: it becomes NULL.
@@ -199,6 +203,8 @@ std::vector<Watched> Store::load(const std::optional<std::vector<std::int64_t>>&
         for (std::uint64_t row = 0; row < rows; row++) {
             Watched watched = read_watched(row);
             watched.state = read_state(row, watched.policy);
+            watched.stored_status = watched.state.status;
+            watched.stored_since_us = watched.state.since_us;
             watched.certificate_issuer = pg::column_text(row, 15);
             watched.certificate_expires_at_s = pg::column_int64(row, 16);
             endpoints.push_back(std::move(watched));
@@ -208,28 +214,34 @@ std::vector<Watched> Store::load(const std::optional<std::vector<std::int64_t>>&
 }
 
 void Store::write(std::span<const Pending> batch) {
-    auto [first, last] = std::minmax_element(batch.begin(), batch.end(), [](const Pending& a, const Pending& b) {
-        return a.result.started_at_us < b.result.started_at_us;
-    });
-    const std::int64_t first_day = day_of(first->result.started_at_us);
-    const std::int64_t last_day = day_of(last->result.started_at_us);
-    const bool partitioned = first_day >= partitioned_from_day_ && last_day <= partitioned_to_day_;
+    std::set<std::int64_t> days;
+    for (const Pending& pending : batch) days.insert(day_of(pending.result.started_at_us));
+    const bool partitioned = *days.begin() >= partitioned_from_day_ && *days.rbegin() <= partitioned_to_day_;
     // If it fails, perhaps because somebody has dropped a partition: the next attempt takes nothing for granted.
     const std::int64_t known_from = std::exchange(partitioned_from_day_, 0);
     const std::int64_t known_to = std::exchange(partitioned_to_day_, -1);
     pg::transaction("pulsimo: write results", [&] {
         enter();
-        if (!partitioned) make_partitions(first_day, last_day);
+        if (!partitioned) {
+            for (const std::int64_t day : days) make_partitions(day, day);
+        }
         insert_checks(batch);
         record_changes(batch);
         record_certificates(batch);
     });
-    partitioned_from_day_ = partitioned ? known_from : first_day;
-    partitioned_to_day_ = partitioned ? known_to : last_day;
+    partitioned_from_day_ = partitioned ? known_from : *days.rbegin();
+    partitioned_to_day_ = partitioned ? known_to : *days.rbegin();
 }
 
+// However that fails, it is not the fault of the results, so they wait.
 void Store::make_partitions(std::int64_t first_day, std::int64_t last_day) {
-    partitions_.run({date_datum(first_day), date_datum(last_day)});
+    try {
+        partitions_.run({date_datum(first_day), date_datum(last_day)});
+    } catch (const pg::PgError& error) {
+        pg::Failure failure = error.failure();
+        if (failure.sqlstate != ERRCODE_LOCK_NOT_AVAILABLE) failure.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+        throw pg::PgError(failure);
+    }
 }
 
 void Store::insert_checks(std::span<const Pending> batch) {
@@ -269,7 +281,8 @@ void Store::record_certificates(std::span<const Pending> batch) {
 
 void Store::keep_house() {
     const std::int64_t now = now_us();
-    const std::int64_t retention_us = std::int64_t{settings::check_retention_minutes} * 60'000'000;
+    const std::int64_t retention_us =
+        std::max(std::int64_t{settings::check_retention_minutes} * 60'000'000, kShortestRetentionUs);
     const std::int64_t today = day_of(now);
     pg::transaction("pulsimo: make partitions", [&] {
         enter();
@@ -277,7 +290,7 @@ void Store::keep_house() {
     });
     partitioned_from_day_ = today;
     partitioned_to_day_ = today + kDaysAhead;
-    if (retention_us == 0) return;
+    if (settings::check_retention_minutes == 0) return;
     pg::transaction("pulsimo: drop old partitions", [&] {
         enter();
         retention_.run({date_datum(day_of(now - retention_us))});

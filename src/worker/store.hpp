@@ -30,6 +30,9 @@ struct Watched {
     health::State state;
     std::string certificate_issuer;
     std::int64_t certificate_expires_at_s = 0;
+    // The status in the tables, as far as we know: read, or written by us since.
+    health::Status stored_status = health::Status::unknown;
+    std::int64_t stored_since_us = 0;
     bool stale = false;  // the tables refused a change: their state counts, not ours
 };
 

@@ -50,7 +50,7 @@ TEST(AddressPolicy, MakesExceptions) {
 TEST(AddressPolicy, BlocksByDefaultWhatCloudsTellTheirMachines) {
     const AddressPolicy policy = blocking(kDefaultBlockedNetworks);
     for (const char* address :
-         {"169.254.169.254", "fe80::1", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "0.0.0.0"}) {
+         {"169.254.169.254", "fe80::1", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "0.0.0.0", "::"}) {
         EXPECT_FALSE(permits(policy, address)) << address;
     }
     for (const char* address : {"127.0.0.1", "10.0.0.1", "192.0.2.1", "::1", "2001:db8::1"}) {
@@ -92,6 +92,14 @@ TEST(SocketAddress, ReadsAndWritesAddresses) {
 TEST(SocketAddress, KnowsWhetherThereIsAWay) {
     EXPECT_TRUE(SocketAddress::parse("127.0.0.1", 80)->has_route());
     EXPECT_FALSE(SocketAddress::parse("255.255.255.255", 80)->has_route());  // broadcast is forbidden by default
+}
+
+// To connect to it is to connect to this machine.
+TEST(AddressPolicy, TakesTheUnspecifiedAddressForLoopback) {
+    for (const char* address : {"0.0.0.0", "::", "::ffff:0.0.0.0"}) {
+        EXPECT_TRUE(permits(blocking("10.0.0.0/8"), address)) << address;
+        EXPECT_FALSE(permits(blocking("127.0.0.0/8, ::1/128"), address)) << address;
+    }
 }
 
 }  // namespace

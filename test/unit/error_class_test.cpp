@@ -29,5 +29,15 @@ TEST(ErrorClass, ComesBackFromItsByte) {
     EXPECT_EQ(names.size(), 14U);
 }
 
+TEST(ErrorClass, TellsALackOfAnswerFromAnAnswer) {
+    for (const auto error : {ErrorClass::dns, ErrorClass::connect, ErrorClass::reset, ErrorClass::timeout, ErrorClass::tls}) {
+        EXPECT_TRUE(is_lack_of_an_answer(error)) << to_string(error);
+    }
+    for (const auto error : {ErrorClass::none, ErrorClass::refused, ErrorClass::certificate, ErrorClass::protocol,
+                             ErrorClass::status, ErrorClass::assertion, ErrorClass::too_large, ErrorClass::policy}) {
+        EXPECT_FALSE(is_lack_of_an_answer(error)) << to_string(error);
+    }
+}
+
 }  // namespace
 }  // namespace pulsimo::engine

@@ -49,7 +49,7 @@ class Model {
     Status verdict_of(const Observation& o) const {
         const bool stalled = o.stall_us > policy_.stall_limit_us;
         const bool slow = policy_.degraded_after_us != 0 && o.response_us > policy_.degraded_after_us;
-        if (o.outcome == Outcome::own_trouble || (o.outcome == Outcome::timed_out && stalled)) return Status::unknown;
+        if (o.outcome == Outcome::own_trouble || (o.outcome == Outcome::no_answer && stalled)) return Status::unknown;
         if (o.outcome != Outcome::pass) return Status::down;
         return slow && !stalled ? Status::degraded : Status::up;
     }

@@ -100,5 +100,32 @@ TEST(Resume, LeavesTheGapOfTheRestartToTheNextCheck) {
     EXPECT_EQ(result.changes[0].at_us, last[0].checked_at_us + policy.interval_us);
 }
 
+TEST(Resume, KnowsNothingSinceTheStatusBeganWhenTheChecksAreGone) {
+    const Policy policy;
+    const std::int64_t since_us = 1'700'000'000'000'000;
+    State state = resume(Status::up, since_us, false, {}, policy);
+    const Step next = step(state, {since_us + 100 * policy.interval_us, Outcome::pass, 0, 0}, policy);
+    ASSERT_EQ(next.changes.size(), 2U);
+    EXPECT_TRUE(next.changes[0].gap);
+    EXPECT_EQ(next.changes[0].to, Status::unknown);
+    EXPECT_EQ(next.changes[0].at_us, since_us + policy.interval_us);
+    EXPECT_EQ(next.changes[1].to, Status::up);
+}
+
+TEST(Resume, ResolvesAnIncidentThatIsOpenWhileTheEndpointIsUp) {
+    const Policy policy;
+    const std::int64_t since_us = 1'700'000'000'000'000;
+    const StoredCheck last{since_us, Status::up};
+    State state = resume(Status::up, since_us, true, {&last, 1}, policy);
+    const Step failed = step(state, {since_us + policy.interval_us, Outcome::fail, 0, 0}, policy);
+    EXPECT_TRUE(failed.changes.empty());
+    const Step passed = step(state, {since_us + 2 * policy.interval_us, Outcome::pass, 0, 0}, policy);
+    ASSERT_EQ(passed.changes.size(), 1U);
+    EXPECT_EQ(passed.changes[0].from, Status::up);
+    EXPECT_EQ(passed.changes[0].to, Status::up);
+    EXPECT_EQ(passed.changes[0].incident, IncidentAction::resolve);
+    EXPECT_FALSE(state.incident_open);
+}
+
 }  // namespace
 }  // namespace pulsimo::health

@@ -28,8 +28,8 @@ Observation observation(char letter, std::int64_t at_us) {
         {'S', {0, Outcome::pass, 2 * kSecond, 0}},
         {'s', {0, Outcome::pass, 2 * kSecond, 2 * kSecond}},
         {'F', {0, Outcome::fail, 100, 0}},
-        {'X', {0, Outcome::timed_out, 10 * kSecond, 0}},
-        {'x', {0, Outcome::timed_out, 10 * kSecond, 2 * kSecond}},
+        {'X', {0, Outcome::no_answer, 10 * kSecond, 0}},
+        {'x', {0, Outcome::no_answer, 10 * kSecond, 2 * kSecond}},
         {'T', {0, Outcome::own_trouble, 0, 0}},
     };
     Observation result = kLetters.at(letter);
@@ -74,8 +74,8 @@ TEST(Judge, TakesLimitsAsStillGood) {
     EXPECT_EQ(judge({0, Outcome::pass, kSecond, 0}, limits), Status::up);
     EXPECT_EQ(judge({0, Outcome::pass, kSecond + 1, 0}, limits), Status::degraded);
     EXPECT_EQ(judge({0, Outcome::pass, kSecond + 1, kSecond}, limits), Status::degraded);
-    EXPECT_EQ(judge({0, Outcome::timed_out, 0, kSecond}, limits), Status::down);
-    EXPECT_EQ(judge({0, Outcome::timed_out, 0, kSecond + 1}, limits), Status::unknown);
+    EXPECT_EQ(judge({0, Outcome::no_answer, 0, kSecond}, limits), Status::down);
+    EXPECT_EQ(judge({0, Outcome::no_answer, 0, kSecond + 1}, limits), Status::unknown);
     EXPECT_EQ(judge({0, Outcome::fail, 0, 9 * kSecond}, limits), Status::down);  // refused is refused
 }
 
