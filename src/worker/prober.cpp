@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "engine/clock.hpp"
@@ -105,7 +106,7 @@ class Prober {
     void check_file_limit() {
         const auto needed = std::int64_t{settings::max_running_probes} + kOtherFiles;
         const std::int64_t available = engine::raise_open_file_limit(needed);
-        if (available >= needed) return;
+        if (std::exchange(files_needed_, needed) == needed || available >= needed) return;
         pg::call([&] {
             ereport(LOG, (errmsg("pulsimo prober may open %lld files, pulsimo.max_running_probes needs %lld",
                                  static_cast<long long>(available), static_cast<long long>(needed)),
@@ -144,6 +145,7 @@ class Prober {
     WaitEventSet* events_ = nullptr;
     uint32 wait_event_ = 0;
     bool more_commands_ = false;
+    std::int64_t files_needed_ = 0;  // when that was looked at last, so that each shortage is told once
     bool may_accept_ = true;  // as far as the keeper is concerned
 };
 

@@ -126,5 +126,6 @@ int main(int argc, char** argv) {
     while (seconds_now() < end) loop.turn();
     std::printf("%lld %lld %.3f %lld\n", static_cast<long long>(loop.requests), static_cast<long long>(loop.failures),
                 seconds_now() - begin, static_cast<long long>(cpu_us()));
+    std::fflush(stdout);
     std::_Exit(0);  // nothing is worth being tidied up
 }

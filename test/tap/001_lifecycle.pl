@@ -80,6 +80,22 @@ my $left_out = $monitored eq 'other' ? 'postgres' : 'other';
 $plain->safe_psql($monitored, 'SELECT pulsimo.stop()');
 wait_for_sql($plain, 'postgres', processes('keeper'), "$left_out/idle");
 pass('the other database gets the place as soon as it is free');
+
+# A prober that may open fewer files than it could need says so and checks what it can.
+SKIP: {
+    skip 'no prlimit, which sets limits of a running server', 2 if system('prlimit --version >/dev/null 2>&1') != 0;
+    $plain->safe_psql($left_out, 'SELECT pulsimo.stop()');
+    wait_for_sql($plain, $left_out, processes('prober'), '');
+    my ($postmaster) = slurp_file($plain->data_dir . '/postmaster.pid') =~ /\A(\d+)/;
+    system_or_bail('prlimit', "--pid=$postmaster", '--nofile=256:256');
+    $log_position = -s $plain->logfile;
+    $plain->safe_psql($left_out, 'SELECT pulsimo.start()');
+    my $few_files = qr/LOG:  pulsimo prober may open 256 files, pulsimo.max_running_probes needs 1064\n/;
+    wait_for_log_line($plain, qr/$few_files[^\n]*HINT:  Raise the limit of open files/, $log_position);
+    pass('too low a limit of open files is told');
+    is($plain->safe_psql($left_out, 'SELECT status FROM pulsimo.check_now(1)'), 'up',
+        '... and does not stop the checks');
+}
 $plain->stop;
 
 # From CREATE EXTENSION to a result without a setting or a restart.

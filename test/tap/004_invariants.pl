@@ -71,6 +71,21 @@ wait_for_sql($node, 'quiet', 'SELECT count(*) FROM pulsimo.health_checks', $befo
 is($node->safe_psql('quiet', "SELECT status FROM pulsimo.endpoint_status WHERE id = $quiet_id"), 'up',
     'changes, pauses and resumptions take effect at once');
 
+# ... that is, within 100 ms of the commit. A busy machine may hold one of us up for longer than that, but not each
+# time: the best of some attempts counts. Each has a status of its own, by which its check is known.
+my $best_ms = 'inf';
+for my $code (210 .. 229) {
+    my $url = $target->url("/status/$code");
+    my $change = "pulsimo.update_endpoint($quiet_id, jsonb_build_object('url', '$url'))";
+    my $before_commit = $node->safe_psql('quiet', "SELECT clock_timestamp() FROM $change");
+    my $late = "SELECT extract(epoch FROM min(checked_at) - '$before_commit') * 1000 FROM pulsimo.health_checks"
+      . " WHERE endpoint_id = $quiet_id AND http_status = $code";
+    my $ms = wait_for_sql($node, 'quiet', $late, qr/\d/);
+    $best_ms = $ms if $ms < $best_ms;
+    last if $best_ms <= 100;
+}
+cmp_ok($best_ms, '<=', 100, '... within 100 ms of the commit');
+
 # One transaction tells the whole story.
 my $id = add_endpoint($node, $target->url, check_interval => '1 s', timeout => '1 s', failure_threshold => 1);
 my $status = "SELECT status FROM pulsimo.endpoint_status WHERE id = $id";
