@@ -165,8 +165,9 @@ void HttpExchange::set_connection(CURL* easy) {
     set_option(easy, CURLOPT_IPRESOLVE, ip_version(options.ip_version));
     set_option(easy, CURLOPT_HTTP_VERSION, http_version(options.http_version, request_.target.https));
     if (options.compression) set_option(easy, CURLOPT_ACCEPT_ENCODING, "");
-    // The timeout itself is ours. libcurl is told the time to divide it among the addresses of a name; by default it
-    // would divide 5 minutes, and a silent first address would use up the whole check.
+    // The timeout itself is ours. libcurl is told the time only to divide it among several addresses; by default it would
+    // divide 5 minutes, and a silent first address would use up the whole check.
+    if (request_.addresses.size() < 2) return;
     set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.time_left_us / 1000 + 1));
 }
 
