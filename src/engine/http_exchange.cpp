@@ -249,6 +249,10 @@ bool HttpExchange::spoke_http2() const {
     return info<long>(handle_->get(), CURLINFO_HTTP_VERSION) == CURL_HTTP_VERSION_2_0;
 }
 
+std::int64_t HttpExchange::ended_us() const {
+    return began_us_ + info<curl_off_t>(handle_->get(), CURLINFO_TOTAL_TIME_T);
+}
+
 Phases HttpExchange::phases(bool complete) const {
     CURL* easy = handle_->get();
     // libcurl tells when it was connected only once the handshake has succeeded.

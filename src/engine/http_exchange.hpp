@@ -65,6 +65,10 @@ class HttpExchange final : private Transfer {
     // connect, tls, first byte and transfer as far as they got.
     Phases phases(bool complete) const;
 
+    // When libcurl saw the end, monotonic. Not when we were told: others may have had their turn in between. Nor does the
+    // time count that it took libcurl to begin.
+    std::int64_t ended_us() const;
+
   private:
     void transfer_ended(CURLcode code) override;
     void transfer_lost() noexcept override;

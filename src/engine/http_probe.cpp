@@ -72,6 +72,7 @@ void HttpProbe::cancel() noexcept {
 
 void HttpProbe::go_to(HttpTarget target) {
     target_ = std::move(target);
+    ended_us_ = 0;
     result_.phases = {};
     const IpVersion wanted = plan_->options().ip_version;
     const auto literal = SocketAddress::parse(target_.host, target_.port);
@@ -136,6 +137,7 @@ void HttpProbe::exchange_ended(CURLcode code) {
     doing_ = Doing::nothing;
     Failure failure = failure_of(exchange_, code);
     note_phases(failure.error == ErrorClass::none);
+    ended_us_ = exchange_.ended_us();
     const HttpResponse& response = exchange_.response();
     if (response.stop() == HttpResponse::Stop::redirect) return redirect();
     // A wrong status tells more than a body that is too large: an error page instead of the real one.
@@ -206,7 +208,7 @@ void HttpProbe::finish(Failure failure) {
     cancel();
     result_.error = failure.error;
     result_.detail = safe_text(failure.detail, CheckResult::kMaxDetail);
-    result_.response_us = bounded_us(now() - started_us_);
+    result_.response_us = bounded_us((ended_us_ != 0 ? ended_us_ : now()) - started_us_);
     if (exchange_.response().status() != 0) result_.http_status = exchange_.response().status();
     result_.certificate_expires_at_s = exchange_.tls().expires_at_s();
     result_.certificate_issuer = exchange_.tls().issuer();

@@ -75,6 +75,7 @@ class HttpProbe final : private Resolver::Lookup, private HttpExchange::Listener
     HttpTarget target_;
     std::string method_;
     std::int64_t started_us_ = 0;
+    std::int64_t ended_us_ = 0;  // of the last exchange; 0: not by itself
     std::int64_t asked_us_ = 0;  // when the resolver was asked
     Doing doing_ = Doing::nothing;
     int redirects_ = 0;

@@ -1,9 +1,12 @@
 // The prober: all sockets, no tables. Started by a keeper, ends with it.
 //
 // It is connected to the shared catalogs only, so that pg_stat_activity shows it; it never opens a transaction. One
-// wait covers everything: the latch (commands, signals) and the engine's descriptor (sockets, timers). Results of one
-// turn of the loop leave as one message.
+// wait covers everything: the latch (commands, signals) and the engine's descriptor (sockets, timers).
+//
+// Results leave together, for each message wakes the keeper, which costs both as much as several rows: a failure or an
+// answer that somebody waits for at once, others after 20 ms at most.
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -38,6 +41,7 @@ namespace {
 constexpr int kOtherFiles = 64;
 // Messages taken in one turn, so that a flood of commands does not delay running checks.
 constexpr int kMessagesPerTurn = 16;
+constexpr std::int64_t kHoldResultsUs = 20'000;
 
 class Prober {
   public:
@@ -64,7 +68,7 @@ class Prober {
             take_commands();
             engine_.set_accepting(may_accept_ && !channel_.crowded());
             engine_.run();
-            channel_.flush();
+            send_results();
             publish();
             if (!more_commands_ && !channel_.broken()) wait();
         }
@@ -72,12 +76,20 @@ class Prober {
 
   private:
     void take(const engine::CheckResult& result) {
+        if (send_at_us_ == INT64_MAX) send_at_us_ = clock_.monotonic_us() + kHoldResultsUs;
+        if (result.error != engine::ErrorClass::none || result.request_id != 0) send_at_us_ = 0;
         engine::append(channel_.message(), result);
         channel_.next_message();
         // Read in any database, so only what every encoding has.
         if (result.error == engine::ErrorClass::internal) {
             remember_error(slot_.prober_errors[number_], pg::from_utf8(result.detail).c_str());
         }
+    }
+
+    void send_results() {
+        if (send_at_us_ > clock_.monotonic_us() && !channel_.waiting()) return;
+        send_at_us_ = INT64_MAX;
+        channel_.flush();
     }
 
     void take_commands() {
@@ -127,9 +139,11 @@ class Prober {
     }
 
     void wait() {
-        pg::call([this] {
+        const std::int64_t left_us = send_at_us_ - clock_.monotonic_us();
+        const long timeout_ms = send_at_us_ == INT64_MAX ? -1 : static_cast<long>(std::max<std::int64_t>(left_us, 0) / 1000 + 1);
+        pg::call([&] {
             WaitEvent occurred[3];
-            int count = WaitEventSetWait(events_, -1, occurred, 3, wait_event_);
+            int count = WaitEventSetWait(events_, timeout_ms, occurred, 3, wait_event_);
             for (int i = 0; i < count; i++) {
                 if ((occurred[i].events & WL_LATCH_SET) != 0) ResetLatch(MyLatch);
             }
@@ -145,6 +159,7 @@ class Prober {
     WaitEventSet* events_ = nullptr;
     uint32 wait_event_ = 0;
     bool more_commands_ = false;
+    std::int64_t send_at_us_ = INT64_MAX;  // when the results that are held back leave
     std::int64_t files_needed_ = 0;  // when that was looked at last, so that each shortage is told once
     bool may_accept_ = true;  // as far as the keeper is concerned
 };

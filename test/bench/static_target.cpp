@@ -108,6 +108,7 @@ Target::Target(const Options& options) : options_(options) {
     checked(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), "bind");
     checked(listen(listener_, 4096), "listen");
     timer_ = checked(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
+    std::signal(SIGPIPE, SIG_IGN);  // of clients that hang up
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
