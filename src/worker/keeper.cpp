@@ -287,10 +287,7 @@ void Keeper::keep_house() {
 void Keeper::wait() {
     const std::int64_t now = clock_.monotonic_us();
     std::int64_t due = next_housekeeping_us_;
-    if (!pending_.empty()) {
-        due = std::min(due, std::max(oldest_pending_us_ + std::int64_t{settings::batch_delay_ms} * 1000,
-                                     write_backoff_.not_before_us()));
-    }
+    if (!pending_.empty()) due = std::min(due, write_backoff_.not_before_us());
     if (!held_.empty()) due = std::min(due, held_until_us_);
     if (wishes_.reload()) due = std::min(due, reload_backoff_.not_before_us());
     for (const ProberLink& prober : probers_) {

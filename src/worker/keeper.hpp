@@ -104,8 +104,6 @@ class Keeper {
     std::unordered_map<std::int64_t, std::vector<std::uint64_t>> asked_;
 
     std::deque<Pending> pending_;
-    std::int64_t oldest_pending_us_ = 0;  // when the first of pending_ came, monotonic
-    bool urgent_ = false;                 // pending_ holds a change of status or an answer somebody waits for
     Backoff write_backoff_{100'000, 5'000'000};
     bool throttled_ = false;
     std::vector<Pending> held_;           // changes of endpoints that somebody has locked

@@ -51,8 +51,6 @@ void Keeper::take(engine::CheckResult&& result) {
         watched.certificate_issuer = result.certificate_issuer;
     }
     std::vector<std::uint64_t> answers = take_answered(result);
-    urgent_ |= !step.changes.empty() || !answers.empty();
-    if (pending_.empty()) oldest_pending_us_ = clock_.monotonic_us();
     pending_.push_back(
         {std::move(result), step.verdict, std::move(step.changes), certificate_changed, std::move(answers)});
 }

@@ -1,6 +1,6 @@
 // The keeper's way into the tables: batches, and what becomes of results that cannot be written.
 //
-//  - A batch closes by age, by size, or at once for a change of status or an answer that somebody waits for.
+//  - Whatever is there is written: the probers have held it until it was worth a transaction (prober.cpp).
 //  - What the tables refuse for what it contains is found by halving the batch, and dropped; the rest is written.
 //  - What fails on a lock: if results without changes can be written, then it is not the table that is locked but some
 //    endpoint or incident, by somebody's open transaction. Results that change the status of such an endpoint are held
@@ -43,11 +43,7 @@ void append(std::vector<Pending>& to, std::vector<Pending>&& from) {
 }  // namespace
 
 bool Keeper::batch_is_due() const {
-    if (pending_.empty()) return false;
-    const std::int64_t now = clock_.monotonic_us();
-    if (!write_backoff_.over(now)) return false;
-    return urgent_ || pending_.size() >= static_cast<std::size_t>(settings::batch_size) ||
-           now >= oldest_pending_us_ + std::int64_t{settings::batch_delay_ms} * 1000;
+    return !pending_.empty() && write_backoff_.over(clock_.monotonic_us());
 }
 
 void Keeper::write_batches() {
@@ -60,7 +56,6 @@ void Keeper::write_batches() {
         write_backoff_.failed(clock_.monotonic_us());
         return;
     }
-    if (pending_.empty()) urgent_ = false;
 }
 
 std::vector<Pending> Keeper::take_batch() {
@@ -188,7 +183,6 @@ void Keeper::release_held() {
     held_.clear();
     suspects_ = std::move(locked_);
     locked_.clear();
-    urgent_ = true;
 }
 
 // When the keeper goes: one more attempt, whatever failed before, for as long as it helps and keeps nobody waiting.

@@ -3,12 +3,14 @@
 // It is connected to the shared catalogs only, so that pg_stat_activity shows it; it never opens a transaction. One
 // wait covers everything: the latch (commands, signals) and the engine's descriptor (sockets, timers).
 //
-// Results leave together, for each message wakes the keeper, which costs both as much as several rows: a failure or an
-// answer that somebody waits for at once, others after 20 ms at most.
+// Results leave together, for each message wakes the keeper and becomes a transaction, which costs as much as many rows.
+// What somebody may be waiting for leaves at once: a failure, the first success after one, the answer to a check_now().
+// The rest leaves with it, or after pulsimo.batch_delay.
 
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 
@@ -41,7 +43,6 @@ namespace {
 constexpr int kOtherFiles = 64;
 // Messages taken in one turn, so that a flood of commands does not delay running checks.
 constexpr int kMessagesPerTurn = 16;
-constexpr std::int64_t kHoldResultsUs = 20'000;
 
 class Prober {
   public:
@@ -76,8 +77,12 @@ class Prober {
 
   private:
     void take(const engine::CheckResult& result) {
-        if (send_at_us_ == INT64_MAX) send_at_us_ = clock_.monotonic_us() + kHoldResultsUs;
-        if (result.error != engine::ErrorClass::none || result.request_id != 0) send_at_us_ = 0;
+        if (send_at_us_ == INT64_MAX) {
+            send_at_us_ = clock_.monotonic_us() + std::int64_t{settings::batch_delay_ms} * 1000;
+        }
+        const bool failed = result.error != engine::ErrorClass::none;
+        const bool was_failing = failed ? !failing_.insert(result.endpoint_id).second : failing_.erase(result.endpoint_id) > 0;
+        if (failed || was_failing || result.request_id != 0) send_at_us_ = 0;
         engine::append(channel_.message(), result);
         channel_.next_message();
         // Read in any database, so only what every encoding has.
@@ -105,7 +110,10 @@ class Prober {
     }
 
     void obey(const engine::Upsert& command) { engine_.upsert(command.config); }
-    void obey(const engine::Remove& command) { engine_.remove(command.endpoint_id); }
+    void obey(const engine::Remove& command) {
+        engine_.remove(command.endpoint_id);
+        failing_.erase(command.endpoint_id);
+    }
     void obey(const engine::RetryAfter& command) { engine_.retry_after(command.endpoint_id, command.delay_us); }
     void obey(const engine::SetAccepting& command) { may_accept_ = command.accepting; }
     void obey(const engine::CheckNow& command) { engine_.check_now(command.endpoint_id, command.request_id); }
@@ -160,6 +168,7 @@ class Prober {
     uint32 wait_event_ = 0;
     bool more_commands_ = false;
     std::int64_t send_at_us_ = INT64_MAX;  // when the results that are held back leave
+    std::unordered_set<std::int64_t> failing_;  // endpoints whose last check failed
     std::int64_t files_needed_ = 0;  // when that was looked at last, so that each shortage is told once
     bool may_accept_ = true;  // as far as the keeper is concerned
 };

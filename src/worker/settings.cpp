@@ -16,7 +16,7 @@ int probers = 1;
 int max_databases = 16;
 int max_running_probes = 1000;
 int max_running_per_host = 50;
-int batch_delay_ms = 50;
+int batch_delay_ms = 200;
 int batch_size = 1000;
 int max_pending_results = 100000;
 int late_limit_ms = 1000;
@@ -77,7 +77,8 @@ void define_sizes() {
 
 void define_times() {
     DefineCustomIntVariable("pulsimo.batch_delay", "Longest time a result waits for others before it is written.",
-                            "A result that changes a status is written at once.", &batch_delay_ms, 50, 0, 1000,
+                            "A failure, the first success after one, and a check that somebody waits for are "
+                            "written at once, and what waits with them.", &batch_delay_ms, 200, 0, 1000,
                             PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulsimo.late_limit", "How late our own work may be before it spoils a check.",
                             "A check that cannot start within this time is skipped; a timeout or a slow response "

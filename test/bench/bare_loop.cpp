@@ -1,11 +1,13 @@
 // The baseline: what libcurl and the kernel alone take for the same requests. bare_loop URL SECONDS RUNNING [CA_FILE]
 // keeps that many transfers going, each over a new connection, in a plain loop of curl_multi_socket_action() on epoll,
-// with nothing scheduled, judged or stored. The requests are those of a prober to the byte: libcurl takes its time for
+// with nothing scheduled, judged or stored. RUNNING may be @RATE instead: so many requests a second, one after the other.
+// The requests are those of a prober to the byte: libcurl takes its time for
 // each header. Prints: requests, failures, seconds, CPU microseconds.
 #include <curl/curl.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -55,11 +57,13 @@ class Loop {
         curl_multi_add_handle(multi_, easy);
     }
 
-    void turn() {
+    // Waits at most so long.
+    void turn(int longest_ms) {
         epoll_event events[256];
-        const int count = epoll_wait(epoll_, events, 256, timeout_ms_ < 0 ? 1000 : static_cast<int>(timeout_ms_));
+        const int wait_ms = timeout_ms_ < 0 ? longest_ms : std::min(static_cast<int>(timeout_ms_), longest_ms);
+        const int count = epoll_wait(epoll_, events, 256, wait_ms);
         int running = 0;
-        if (count == 0 && timeout_ms_ >= 0) {
+        if (count == 0 && timeout_ms_ >= 0 && wait_ms == timeout_ms_) {
             timeout_ms_ = -1;
             curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
         }
@@ -76,11 +80,12 @@ class Loop {
             if (message->data.result != CURLE_OK) ++failures;
             CURL* easy = message->easy_handle;
             curl_multi_remove_handle(multi_, easy);
-            start(easy);
+            idle.push_back(easy);
         }
     }
 
     std::int64_t requests = 0, failures = 0;
+    std::vector<CURL*> idle;
 
   private:
     static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void* known) {
@@ -125,11 +130,20 @@ int main(int argc, char** argv) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     Loop loop(argv[1], ca);
     const double end = seconds_now() + std::atof(argv[2]);
-    for (int i = 0; i < std::atoi(argv[3]); ++i) loop.start(curl_easy_init());
     const double begin = seconds_now();
-    while (seconds_now() < end) loop.turn();
+    const std::int64_t cpu_before_us = cpu_us();
+    const bool at_rate = argv[3][0] == '@';
+    const double apart = at_rate ? 1 / std::atof(argv[3] + 1) : 0;
+    for (int i = 0; i < (at_rate ? 1 : std::atoi(argv[3])); ++i) loop.idle.push_back(curl_easy_init());
+    for (double due = begin, now = begin; now < end; now = seconds_now()) {
+        for (; !loop.idle.empty() && due <= now; due += apart) {
+            loop.start(loop.idle.back());
+            loop.idle.pop_back();
+        }
+        loop.turn(loop.idle.empty() ? 100 : static_cast<int>((due - now) * 1000) + 1);
+    }
     std::printf("%lld %lld %.3f %lld\n", static_cast<long long>(loop.requests), static_cast<long long>(loop.failures),
-                seconds_now() - begin, static_cast<long long>(cpu_us()));
+                seconds_now() - begin, static_cast<long long>(cpu_us() - cpu_before_us));
     std::fflush(stdout);
     std::_Exit(0);  // nothing is worth being tidied up
 }

@@ -182,11 +182,11 @@ report_lateness() {
     report P2 "start lateness, $endpoints every $interval, worst" "$worst" ms - - - "$n"
 }
 
-# Resident bytes of keeper and prober that nobody else has.
+# Resident bytes of keeper and prober that are their own: without the shared buffers that they happen to have touched.
 worker_memory() {
     local pid sum=0 kilobytes
     for pid in $(worker_pid keeper) $(worker_pid prober); do
-        kilobytes=$(as_root awk '/^Private_Dirty|^Private_Clean/ { sum += $2 } END { print sum }' "/proc/$pid/smaps_rollup")
+        kilobytes=$(as_root awk '/^Pss_Anon/ { print $2 }' "/proc/$pid/smaps_rollup")
         sum=$((sum + kilobytes * 1024))
     done
     echo $sum
@@ -327,7 +327,7 @@ row_guest() {
 row_idle() {
     local requests cpu each window_s launcher begin statements
     start_target plain
-    read -r requests _ _ cpu < <(as_server_user "$programs/bare_loop" "http://127.0.0.1:$target_port/" 3 1)
+    read -r requests _ _ cpu < <(as_server_user "$programs/bare_loop" "http://127.0.0.1:$target_port/" 15 @16.7)
     each=$(ratio "$cpu" "$requests" 1)
     fresh_extension
     run 'SELECT pulsimo.start()'
@@ -340,7 +340,7 @@ row_idle() {
     count_window
     used_workers=$((used_workers + $(cpu_of "$launcher") - begin))
     report G3 'CPU of the workers, 1000 every 60 s' "$(calculate "$used_workers / $window_s / 1e4" 3)" '% of 1' - - - "$count"
-    report G3 '... beyond what a bare loop takes for the probes' \
+    report G3 '... beyond what a bare loop takes at that rate' \
         "$(calculate "($used_workers - $each * $count) / $window_s / 1e4" 3)" '% of 1' - - '<= 0.5' "$count"
     run 'UPDATE pulsimo.endpoints SET paused = true'
     sleep 3
