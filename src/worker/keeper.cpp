@@ -85,7 +85,10 @@ void Keeper::turn() {
 }
 
 void Keeper::reconfigure() {
-    if (static_cast<int>(probers_.size()) != settings::probers) probers_.clear();
+    if (static_cast<int>(probers_.size()) != settings::probers) {
+        take_results();  // those that have left a prober already
+        probers_.clear();
+    }
     for (auto& [id, watched] : watched_) watched.policy.stall_limit_us = std::int64_t{settings::late_limit_ms} * 1000;
 }
 
