@@ -170,19 +170,16 @@ class Launcher {
         DatabaseSlot& slot = shared()->slots[index];
         if (child.handle != nullptr) pfree(child.handle);
         child.handle = nullptr;
-        bool suspended = false;
+        bool failed = false;
         {
             SharedLock lock;
             slot.keeper_exists = slot.scouted = false;
-            suspended = slot.suspensions > 0;
-            if (slot.wanted) {
-                slot.keeper.restarts++;
-            } else {
-                if (!slot.has_prepared) slot.database = InvalidOid;
-                child.backoff.reset();
-            }
+            failed = slot.wanted && slot.suspensions == 0;
+            if (slot.wanted) slot.keeper.restarts++;
+            if (!slot.wanted && !slot.has_prepared) slot.database = InvalidOid;
+            if (!slot.wanted) child.backoff.reset();
         }
-        if (!suspended && OidIsValid(slot.database)) child.backoff.failed(now);
+        if (failed) child.backoff.failed(now);
         SetLatch(MyLatch);  // somebody who is still unvisited may have waited for this place
         ConditionVariableBroadcast(&slot.moved);
     }
