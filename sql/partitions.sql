@@ -88,7 +88,17 @@ SELECT pulsimo.drop_partitions_before((now() AT TIME ZONE 'UTC')::date + 1);
 -- A partition of somebody's own that covers the day is as good; one that covers a part of it is in the way.
 BEGIN;
 CREATE TABLE pulsimo.wide PARTITION OF pulsimo.health_checks FOR VALUES FROM ('2031-01-01 00:00+00') TO (MAXVALUE);
+SET LOCAL datestyle = 'SQL, DMY';
+SET LOCAL timezone = 'Asia/Kolkata';
 SELECT pulsimo.create_partition('2031-05-05'), pulsimo.ensure_partitions('2031-05-05', '2031-05-07');
+ROLLBACK;
+-- One that takes a month is named like one of ours, and is dropped only when all of it is old.
+BEGIN;
+CREATE TABLE pulsimo.health_checks_p20200101 PARTITION OF pulsimo.health_checks
+    FOR VALUES FROM ('2020-01-01 00:00+00') TO ('2020-02-01 00:00+00');
+SELECT pulsimo.create_partition('2020-01-15');
+SELECT pulsimo.drop_partitions_before('2020-01-31');
+SELECT pulsimo.drop_partitions_before('2020-02-01');
 ROLLBACK;
 BEGIN;
 CREATE TABLE pulsimo.noon PARTITION OF pulsimo.health_checks

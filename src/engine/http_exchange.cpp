@@ -11,6 +11,7 @@ namespace pulsimo::engine {
 namespace {
 
 constexpr long kCaCacheSeconds = 3600;
+constexpr std::int64_t kCurlConnectTimeoutUs = 300'000'000;
 
 long http_version(HttpVersion version, bool https) {
     switch (version) {
@@ -165,9 +166,9 @@ void HttpExchange::set_connection(CURL* easy) {
     set_option(easy, CURLOPT_IPRESOLVE, ip_version(options.ip_version));
     set_option(easy, CURLOPT_HTTP_VERSION, http_version(options.http_version, request_.target.https));
     if (options.compression) set_option(easy, CURLOPT_ACCEPT_ENCODING, "");
-    // The timeout itself is ours. libcurl is told the time only to divide it among several addresses; by default it would
-    // divide 5 minutes, and a silent first address would use up the whole check.
-    if (request_.addresses.size() < 2) return;
+    // The timeout itself is ours. libcurl is told the time only where its own default of 5 minutes is in the way: it would
+    // divide that among several addresses, and a silent first one would use up the whole check.
+    if (request_.addresses.size() < 2 && request_.time_left_us < kCurlConnectTimeoutUs) return;
     set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.time_left_us / 1000 + 1));
 }
 

@@ -5,6 +5,16 @@
 -- database that has checked them and has written what belongs to them, so checking and writing are left out. The
 -- trigger that tells the keeper is ENABLE ALWAYS: wherever a change comes from, it must be seen.
 
+-- A month is not the same length everywhere, and a year of the calendar not that of extract().
+CREATE OR REPLACE FUNCTION pulsimo.without_months(duration interval) RETURNS interval
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN extract(year FROM duration) = 0 AND extract(month FROM duration) = 0 THEN duration
+                ELSE make_interval(secs => extract(epoch FROM duration)::float8) END;
+$$;
+REVOKE ALL ON FUNCTION pulsimo.without_months(interval) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.without_months(interval) IS
+'Internal: the same length without years and months; what has none stays as it is.';
+
 CREATE OR REPLACE FUNCTION pulsimo.endpoint_written() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -61,11 +71,10 @@ BEGIN
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value', HINT = advice;
     END IF;
-    -- Without days and months, which would not be the same length everywhere.
-    NEW.check_interval := make_interval(secs => check_interval::float8);
-    NEW.timeout := make_interval(secs => timeout::float8);
-    NEW.retry_interval := make_interval(secs => retry_interval::float8);
-    NEW.degraded_after := make_interval(secs => degraded_after::float8);
+    NEW.check_interval := pulsimo.without_months(NEW.check_interval);
+    NEW.timeout := pulsimo.without_months(NEW.timeout);
+    NEW.retry_interval := pulsimo.without_months(NEW.retry_interval);
+    NEW.degraded_after := pulsimo.without_months(NEW.degraded_after);
     NEW.options := NEW.options - ARRAY(SELECT o.key FROM jsonb_each(NEW.options) o WHERE o.value = 'null');
     RETURN NEW;
 END $$;

@@ -13,6 +13,24 @@ REVOKE ALL ON FUNCTION pulsimo.partition_name(date) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.partition_name(date) IS
 'Internal: what the partition of health_checks for a UTC day is called.';
 
+CREATE OR REPLACE FUNCTION pulsimo.partition_bounds(
+    OUT partition regclass, OUT from_time timestamptz, OUT to_time timestamptz
+) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' SET timezone = 'UTC' AS $$
+    SELECT b.inhrelid::regclass, b.bounds[1]::timestamptz, b.bounds[2]::timestamptz
+    FROM (
+        SELECT i.inhrelid, regexp_match(replace(replace(pg_get_expr(c.relpartbound, c.oid),
+                                        'MINVALUE', '''-infinity'''), 'MAXVALUE', '''infinity'''),
+                                        'FROM \(''(.*)''\) TO \(''(.*)''\)') AS bounds
+        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'pulsimo.health_checks'::regclass
+    ) b
+    WHERE b.bounds IS NOT NULL;
+$$;
+REVOKE ALL ON FUNCTION pulsimo.partition_bounds() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.partition_bounds() IS
+'Internal: the partitions of health_checks and the time that each takes, from from_time until before to_time.';
+
 -- By its name, which is quick, or by its bounds: people may have made one of another form.
 CREATE OR REPLACE FUNCTION pulsimo.find_partition(day date) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -29,16 +47,8 @@ BEGIN
             HINT = 'After a restore into another version attach it by hand, or rename it to keep its rows apart.';
     END IF;
     RETURN (
-        SELECT b.inhrelid
-        FROM (
-            SELECT i.inhrelid, regexp_match(replace(replace(pg_get_expr(c.relpartbound, c.oid),
-                                            'MINVALUE', '''-infinity'''), 'MAXVALUE', '''infinity'''),
-                                            'FROM \(''(.*)''\) TO \(''(.*)''\)') AS bounds
-            FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-            WHERE i.inhparent = 'pulsimo.health_checks'::regclass AND c.relname !~ '^health_checks_p[0-9]{8}$'
-        ) b
-        WHERE b.bounds[1]::timestamptz <= day::timestamp AT TIME ZONE 'UTC'
-            AND b.bounds[2]::timestamptz >= (day + 1)::timestamp AT TIME ZONE 'UTC');
+        SELECT b.partition FROM pulsimo.partition_bounds() b
+        WHERE b.from_time <= day::timestamp AT TIME ZONE 'UTC' AND b.to_time >= (day + 1)::timestamp AT TIME ZONE 'UTC');
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.find_partition(date) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.find_partition(date) IS
@@ -124,10 +134,8 @@ BEGIN
             HINT = 'Checks of today and later days cannot be dropped.';
     END IF;
     FOR partition IN
-        SELECT c.oid FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'pulsimo.health_checks'::regclass
-            AND c.relname ~ '^health_checks_p[0-9]{8}$'
-            AND to_date(right(c.relname, 8), 'YYYYMMDD') < day
+        SELECT b.partition FROM pulsimo.partition_bounds() b JOIN pg_class c ON c.oid = b.partition
+        WHERE c.relname ~ '^health_checks_p[0-9]{8}$' AND b.to_time <= day::timestamp AT TIME ZONE 'UTC'
         ORDER BY c.relname
     LOOP
         EXECUTE format('DROP TABLE %s', partition);

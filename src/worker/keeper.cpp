@@ -330,7 +330,7 @@ void configure_session() {
     set("search_path", "pg_catalog, pg_temp");
     set("statement_timeout", "0");
     set("idle_in_transaction_session_timeout", "0");
-    set("lock_timeout", "500ms");
+    set("lock_timeout", kLockTimeout);
     set("default_transaction_isolation", "read committed");
     set("max_parallel_workers_per_gather", "0");
     set("role", "none");

@@ -27,6 +27,9 @@
 
 namespace pulsimo::worker {
 
+// How long a statement of the keeper waits for a lock.
+inline constexpr const char* kLockTimeout = "500ms";
+
 class Keeper {
   public:
     explicit Keeper(int slot);
@@ -108,8 +111,8 @@ class Keeper {
     bool throttled_ = false;
     std::vector<Pending> held_;           // changes of endpoints that somebody has locked
     std::int64_t held_until_us_ = 0;
-    std::unordered_set<std::int64_t> locked_;    // endpoints of held_
-    std::unordered_set<std::int64_t> suspects_;  // endpoints of held_ before it was tried again
+    std::unordered_set<std::int64_t> locked_;    // endpoints of held_; not all of them were tried
+    std::unordered_set<std::int64_t> suspects_;  // endpoints that were found locked and have not been written since
     std::unordered_set<std::int64_t> refused_;  // endpoints whose last result was dropped, each logged once
 
     Wishes wishes_;                       // not yet met

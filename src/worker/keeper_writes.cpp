@@ -15,12 +15,17 @@
 
 #include "pg/guard.hpp"
 
+extern "C" {
+#include "utils/guc.h"
+}
+
 namespace pulsimo::worker {
 
 namespace {
 
 constexpr int kBatchesPerTurn = 10;               // so that a backlog does not keep sessions waiting for an answer
-constexpr int kLocksPerRound = 2;                 // each costs a lock_timeout
+constexpr int kLocksPerRound = 25;                // each costs kShortLockTimeout
+constexpr const char* kShortLockTimeout = "20ms";
 constexpr std::int64_t kHoldUs = 5'000'000;
 constexpr std::int64_t kLastWritesUs = 1'000'000;
 
@@ -35,6 +40,17 @@ bool is_refusal_of_data(int sqlstate) {
 bool is_locked_out(int sqlstate) {
     return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
+
+// How long our statements wait for a lock, for the scope.
+struct LockTimeout {
+    explicit LockTimeout(const char* time) { set(time); }
+    ~LockTimeout() { set(kLockTimeout); }
+    LockTimeout(const LockTimeout&) = delete;
+    LockTimeout& operator=(const LockTimeout&) = delete;
+
+  private:
+    static void set(const char* time) { SetConfigOption("lock_timeout", time, PGC_SUSET, PGC_S_OVERRIDE); }
+};
 
 void append(std::vector<Pending>& to, std::vector<Pending>&& from) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
@@ -93,11 +109,14 @@ std::optional<pg::Failure> Keeper::write_whole(std::span<const Pending> batch) {
 
 void Keeper::note_stored(std::span<const Pending> batch) {
     for (const Pending& pending : batch) {
-        if (pending.changes.empty()) continue;
         const auto place = watched_.find(pending.result.endpoint_id);
         if (place == watched_.end()) continue;
-        place->second.stored_status = pending.changes.back().to;
-        place->second.stored_since_us = pending.changes.back().at_us;
+        Watched& watched = place->second;
+        for (const health::Change& change : pending.changes) {
+            if (change.from == change.to) continue;  // of an incident only
+            watched.stored_status = change.to;
+            watched.stored_since_us = std::max(watched.stored_since_us, change.at_us);
+        }
     }
 }
 
@@ -130,7 +149,8 @@ std::vector<Pending> Keeper::write_or_drop(std::vector<Pending> single) {
 
 std::vector<Pending> Keeper::write_around_locks(std::vector<Pending> batch) {
     const auto begin =
-        std::stable_partition(batch.begin(), batch.end(), [](const Pending& p) { return p.changes.empty(); });
+        std::stable_partition(batch.begin(), batch.end(),
+                              [](const Pending& p) { return p.changes.empty() && !p.certificate_changed; });
     std::vector<Pending> changes(std::make_move_iterator(begin), std::make_move_iterator(batch.end()));
     batch.erase(begin, batch.end());
     auto failure = write_whole(batch);
@@ -148,9 +168,10 @@ std::vector<Pending> Keeper::write_around_locks(std::vector<Pending> batch) {
 
 // One by one, so that each is found out to be locked, refused or neither.
 std::vector<Pending> Keeper::write_changes(std::vector<Pending> changes) {
-    // Those that were locked the last time come last, so that they do not keep the others waiting again.
+    // Those that were locked before come last, so that they do not keep the others waiting again.
     std::stable_partition(changes.begin(), changes.end(),
                           [this](const Pending& p) { return !suspects_.contains(p.result.endpoint_id); });
+    const LockTimeout impatient(kShortLockTimeout);
     int locks = 0;
     for (auto each = changes.begin(); each != changes.end(); ++each) {
         if (locked_.contains(each->result.endpoint_id) || locks == kLocksPerRound) {
@@ -166,7 +187,10 @@ std::vector<Pending> Keeper::write_changes(std::vector<Pending> changes) {
                 return left;
             }
             locks++;
+            suspects_.insert(left.front().result.endpoint_id);
             hold(std::move(left.front()));
+        } else {
+            suspects_.erase(each->result.endpoint_id);
         }
     }
     return {};
@@ -181,7 +205,6 @@ void Keeper::hold(Pending&& pending) {
 void Keeper::release_held() {
     pending_.insert(pending_.begin(), std::make_move_iterator(held_.begin()), std::make_move_iterator(held_.end()));
     held_.clear();
-    suspects_ = std::move(locked_);
     locked_.clear();
 }
 

@@ -81,8 +81,8 @@ void define_times() {
                             "written at once, and what waits with them.", &batch_delay_ms, 200, 0, 1000,
                             PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulsimo.late_limit", "How late our own work may be before it spoils a check.",
-                            "A check that cannot start within this time is skipped; a timeout or a slow response "
-                            "measured by a loop that was later than this counts as unknown.",
+                            "A check that cannot start within this time is skipped. When our loop was later than "
+                            "this during a check, a lack of answer counts as unknown, and a slow response as up.",
                             &late_limit_ms, 1000, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulsimo.check_retention", "How long check results are kept.",
                             "Whole days are dropped once all of a day is older. Three days are always kept; 0 keeps "

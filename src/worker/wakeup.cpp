@@ -6,6 +6,7 @@
 extern "C" {
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "commands/extension.h"
 }
 
 namespace pulsimo::worker {
@@ -141,13 +142,15 @@ void note_state_changed() {
 
 void note_prepared_commit() {
     if (!ready_to_note()) return;
-    bool has_prepared = false;
+    bool has_prepared = false, has_slot = false;
     {
         SharedLock lock;
         const DatabaseSlot* slot = find_slot(MyDatabaseId);
-        has_prepared = slot != nullptr && slot->has_prepared;
+        has_slot = slot != nullptr;
+        has_prepared = has_slot && slot->has_prepared;
     }
-    if (has_prepared) notes.all_changed = notes.state_changed = true;
+    // Its slot may have been taken by another database since.
+    if (has_prepared || (!has_slot && OidIsValid(get_extension_oid("pulsimo", true)))) notes.all_changed = notes.state_changed = true;
 }
 
 void note_extension_dropped() {

@@ -40,9 +40,7 @@ add_endpoints() {
 
 # Waits until the probers have made so many checks.
 wait_for_checks() {
-    until [ "$(sql "SELECT coalesce(sum(checks), 0) >= $1 FROM pulsimo.worker_stats() WHERE role = 'prober'")" = t ]; do
-        sleep 0.5
-    done
+    wait_until_true "SELECT coalesce(sum(checks), 0) >= $1 FROM pulsimo.worker_stats() WHERE role = 'prober'"
 }
 
 # window SECONDS: leaves when it began and ended, and what the cluster and the workers used meanwhile, in from, to, used
@@ -53,7 +51,7 @@ window() {
     from=$(date +%s.%6N) cluster=$(cluster_cpu)
     # shellcheck disable=SC2086
     workers=$(cpu_of $workers_pids)
-    sleep "$1"
+    pause "$1"
     # shellcheck disable=SC2086
     used_workers=$(($(cpu_of $workers_pids) - workers))
     used=$(($(cluster_cpu) - cluster)) to=$(date +%s.%6N)
@@ -107,13 +105,13 @@ saturate() {
     add_endpoints "$(calculate "1.1 * $bare_requests / $bare_seconds" 0)" '1 s' "$1" "$2"
     for _ in 1 2; do
         run 'SELECT pulsimo.start()'
-        sleep 5
+        pause 5
         window 8
         run 'SELECT pulsimo.stop()'
         count_window
         total=$((total + count)) all_failed=$((all_failed + failed)) total_used=$((total_used + used))
         total_seconds=$(calculate "$total_seconds + $to - $from" 3)
-        sleep 1
+        pause 1
         bare "$1" 6 "$3"
     done
     set_late_limit '1 s'
@@ -180,6 +178,7 @@ report_lateness() {
     report P2 "start lateness, $endpoints every $interval, p50" "$p50" ms "$wakeup_p50" - - "$n"
     report P2 "start lateness, $endpoints every $interval, p99" "$p99" ms "$wakeup_p99" - "<= $aim" "$n"
     report P2 "start lateness, $endpoints every $interval, worst" "$worst" ms - - - "$n"
+    report P2 "starts that were skipped, $endpoints every $interval" "$skipped" starts - - '<= 0' "$n"
 }
 
 # Resident bytes of keeper and prober that are their own: without the shared buffers that they happen to have touched.
@@ -201,11 +200,12 @@ scale() {
              SELECT id, now(), 'up', 'unknown' FROM pulsimo.endpoints;
          INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us)
              SELECT id, now(), 'up', 1 FROM pulsimo.endpoints"
-    until [ "$(sql "SELECT coalesce(sum(endpoints), 0) = $1 FROM pulsimo.worker_stats() WHERE role = 'prober'")" = t ]; do sleep 0.2; done
-    sleep 2
+    wait_until_true "SELECT coalesce(sum(endpoints), 0) = $1 FROM pulsimo.worker_stats() WHERE role = 'prober'"
+    pause 2
     window_with_latency "$3"
     count_window
     memory=$(worker_memory)
+    skipped=$(sql "SELECT sum(skipped) FROM pulsimo.worker_stats() WHERE role = 'prober'")
     cpu_each=$(ratio $used_workers "$count" 1)
 }
 
@@ -261,7 +261,7 @@ row_accuracy() {
 # --- P4: how soon somebody knows --------------------------------------------------------------------------------------------
 
 row_alarm() {
-    local p50 p99 clock
+    local p50 p99 unheard clock
     start_target flipping --log "$place/flipping.answers"
     fresh_extension
     as_server_user "$programs/notification_clock" "host=$place user=postgres dbname=bench" >"$place/heard" &
@@ -271,25 +271,27 @@ row_alarm() {
     run 'SELECT pulsimo.start()'
     add_endpoints 20 '1 s' "http://127.0.0.1:$target_port/flip/%s"
     add_endpoints 500 '1 s' "http://127.0.0.1:$target_port/"
-    sleep 25
+    pause 25
     run 'SELECT pulsimo.stop()'
     load_log flipping
     end_child "$clock"
     sed -i 1d "$place/heard"
     run "CREATE TABLE heard (at_us bigint, payload jsonb); COPY heard FROM '$place/heard'"
-    read -r p50 p99 n < <(sql "
+    read -r p50 p99 n unheard < <(sql "
         SELECT round((percentile_disc(0.5) WITHIN GROUP (ORDER BY h.at_us - a.sent_us))::numeric / 1000, 2),
-               round((percentile_disc(0.99) WITHIN GROUP (ORDER BY h.at_us - a.sent_us))::numeric / 1000, 2), count(*)
+               round((percentile_disc(0.99) WITHIN GROUP (ORDER BY h.at_us - a.sent_us))::numeric / 1000, 2),
+               count(h.at_us), count(*) - count(h.at_us)
         FROM (SELECT n, sent_us, row_number() OVER (PARTITION BY n ORDER BY sent_us) AS place
-              FROM answers WHERE status = 503) a
-            JOIN (SELECT e.name::int AS n, i.id, row_number() OVER (PARTITION BY e.id ORDER BY i.id) AS place
+              FROM answers WHERE status = 503 AND sent_us < (SELECT max(sent_us) - 1000000 FROM answers)) a
+            LEFT JOIN (SELECT e.name::int AS n, i.id, row_number() OVER (PARTITION BY e.id ORDER BY i.id) AS place
                   FROM pulsimo.incidents i JOIN pulsimo.endpoints e ON e.id = i.endpoint_id) i USING (n, place)
-            JOIN pulsimo.outbox o ON o.incident_id = i.id AND o.topic = 'incident_opened'
-            JOIN LATERAL (SELECT min(at_us) AS at_us FROM heard WHERE payload -> 'outbox' @> to_jsonb(o.id)) h ON true" |
+            LEFT JOIN pulsimo.outbox o ON o.incident_id = i.id AND o.topic = 'incident_opened'
+            LEFT JOIN LATERAL (SELECT min(at_us) AS at_us FROM heard WHERE payload -> 'outbox' @> to_jsonb(o.id)) h ON true" |
         tr '|' ' ')
     run 'DROP TABLE heard'
     report P4 'failing answer to notification received, p50' "$p50" ms - - - "$n"
     report P4 'failing answer to notification received, p99' "$p99" ms - - '<= 20' "$n"
+    report P4 'failing answers that nobody heard of' "$unheard" answers - - '<= 0' "$n"
 }
 
 # --- G1, G3: a good guest ---------------------------------------------------------------------------------------------------
@@ -311,7 +313,7 @@ row_guest() {
         run_pgbench 15
         alone=$(calculate "$alone + $tps / 2")
         run 'CHECKPOINT; SELECT pulsimo.start()'
-        sleep 2
+        pause 2
         begin=$(cpu_of "$target_pid")
         run_pgbench 15
         share=$(calculate "$share + ($(cpu_of "$target_pid") - $begin) / 15e6 / $(nproc) / 2" 4)
@@ -333,7 +335,7 @@ row_idle() {
     run 'SELECT pulsimo.start()'
     add_endpoints 1000 '60 s' "http://127.0.0.1:$target_port/"
     wait_for_checks 1000
-    sleep 3
+    pause 3
     launcher=$(worker_pid launcher) begin=$(cpu_of "$(worker_pid launcher)")
     window 120
     window_s=$(calculate "$to - $from" 3)
@@ -343,10 +345,10 @@ row_idle() {
     report G3 '... beyond what a bare loop takes at that rate' \
         "$(calculate "($used_workers - $each * $count) / $window_s / 1e4" 3)" '% of 1' - - '<= 0.5' "$count"
     run 'UPDATE pulsimo.endpoints SET paused = true'
-    sleep 3
+    pause 3
     begin=$(sql "SELECT max(state_change) FROM pg_stat_activity WHERE backend_type LIKE 'pulsimo %'")
     used_workers=$(cpu_of "$launcher" "$(worker_pid keeper)" "$(worker_pid prober)")
-    sleep 15
+    pause 15
     used_workers=$(($(cpu_of "$launcher" "$(worker_pid keeper)" "$(worker_pid prober)") - used_workers))
     statements=$(sql "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pulsimo %' AND state_change > '$begin'")
     report G3 'workers that ran a statement in 15 idle seconds' "$statements" workers - - '<= 0' 3

@@ -46,6 +46,24 @@ $node->safe_psql('postgres', "INSERT INTO pulsimo.incidents (endpoint_id, title,
 $node->safe_psql('postgres', "SELECT pulsimo.pause_endpoint($id); SELECT pulsimo.resume_endpoint($id)");
 wait_for_sql($node, 'postgres', $incidents, 0);
 pass('an open incident of an endpoint that is up is resolved');
+$node->safe_psql('postgres', qq{
+    SELECT pulsimo.stop();
+    INSERT INTO pulsimo.incidents (endpoint_id, title, started_at) VALUES ($id, 'y', now());
+    SELECT pulsimo.start()});
+wait_for_sql($node, 'postgres', $incidents, 0);
+pass('... also where its status does not change by that');
+
+# ... and the next outage is told as ever, even if it has to wait while the endpoint is read again.
+$session->query('BEGIN; LOCK TABLE pulsimo.outbox IN SHARE MODE');
+$failures = $node->safe_psql('postgres', stat_of('keeper', 'failures'));
+$target->down;
+wait_for_sql($node, 'postgres', 'SELECT (' . stat_of('keeper', 'failures') . ") > $failures", 't');
+$node->safe_psql('postgres', "UPDATE pulsimo.endpoints SET name = 'renamed' WHERE id = $id");
+$session->query('COMMIT');
+wait_for_sql($node, 'postgres', $incidents, 1);
+pass('a change that waits survives a change of the name');
+$target->up;
+wait_for_sql($node, 'postgres', $incidents, 0);
 
 # Removed and added again under its id in one transaction: the tables start anew, and so does the keeper.
 $target->down;
@@ -100,7 +118,23 @@ $target->up;
 wait_for_sql($node, 'postgres', $incidents, 0);
 $node->safe_psql('postgres', "SELECT pulsimo.remove_endpoint(e) FROM unnest(ARRAY[$locked, $cursed, $third]) e");
 
+# Many locked endpoints do not keep the others waiting for as long as the locks last.
+$node->safe_psql('postgres', 'INSERT INTO pulsimo.endpoints (project_id, name, url, check_interval, timeout, failure_threshold)'
+    . " SELECT 1, 'of forty', '" . $target->url . "', '1 s', '500 ms', 1 FROM generate_series(1, 40)");
+wait_for_sql($node, 'postgres', "SELECT count(*) FROM pulsimo.endpoint_status WHERE status = 'up' AND name = 'of forty'", 40);
+$session->query("BEGIN; SELECT count(*) FROM (SELECT FROM pulsimo.endpoints WHERE name = 'of forty' ORDER BY id LIMIT 20 FOR UPDATE) l");
+$target->down;
+wait_for_sql($node, 'postgres', "SELECT count(*) FROM pulsimo.active_incidents i JOIN pulsimo.endpoints e ON e.id = i.endpoint_id"
+    . " WHERE e.name = 'of forty'", 20);
+pass('twenty locked endpoints do not keep twenty others from being told');
+$session->query('COMMIT');
+wait_for_sql($node, 'postgres', $incidents, 41);
+$target->up;
+wait_for_sql($node, 'postgres', $incidents, 0);
+$node->safe_psql('postgres', "DELETE FROM pulsimo.endpoints WHERE name = 'of forty'");
+
 # Results that wait when monitoring is stopped are written as soon as they can be: at once.
+wait_for_sql($node, 'postgres', stat_of('keeper', 'queued'), 0);
 my $from = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
 $session->query('BEGIN; LOCK TABLE pulsimo.health_checks');
 wait_for_sql($node, 'postgres', 'SELECT (' . stat_of('keeper', 'queued') . ') >= 4', 't');
