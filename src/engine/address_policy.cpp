@@ -109,7 +109,8 @@ bool AddressPolicy::permits(const sockaddr* address) const noexcept {
     const Network outer = as_network(address);
     const std::array meanings{outer, without_nat64(outer), without_unspecified(outer)};
     const auto any_in = [&](const std::vector<Network>& networks) {
-        return std::any_of(meanings.begin(), meanings.end(), [&](const Network& n) { return any_contains(networks, n); });
+        return std::any_of(meanings.begin(), meanings.end(),
+                           [&](const Network& n) { return any_contains(networks, n); });
     };
     return !any_in(blocked) || any_in(allowed);
 }

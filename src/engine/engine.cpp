@@ -2,8 +2,8 @@
 //
 // Late loops. While checks are in flight a tick is due every 100 ms. How late we come to it is how late we came to the
 // sockets too, and the longest such time while a check ran comes with its result, so that a timeout or a slow response
-// that we caused ourselves can be told from one of the target. The tick counts as reached only in a turn that got through all that was ready:
-// a loop that is merely busy is late as well.
+// that we caused ourselves can be told from one of the target. The tick counts as reached only in a turn that got
+// through all that was ready: a loop that is merely busy is late as well.
 //
 // Probes are never destroyed where they end, because they end inside their own calls: they wait in ended_ until the
 // turn is over.

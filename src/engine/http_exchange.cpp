@@ -166,8 +166,8 @@ void HttpExchange::set_connection(CURL* easy) {
     set_option(easy, CURLOPT_IPRESOLVE, ip_version(options.ip_version));
     set_option(easy, CURLOPT_HTTP_VERSION, http_version(options.http_version, request_.target.https));
     if (options.compression) set_option(easy, CURLOPT_ACCEPT_ENCODING, "");
-    // The timeout itself is ours. libcurl is told the time only where its own default of 5 minutes is in the way: it would
-    // divide that among several addresses, and a silent first one would use up the whole check.
+    // The timeout itself is ours. libcurl is told the time only where its own default of 5 minutes is in the way: it
+    // would divide that among several addresses, and a silent first one would use up the whole check.
     if (request_.addresses.size() < 2 && request_.time_left_us < kCurlConnectTimeoutUs) return;
     set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.time_left_us / 1000 + 1));
 }

@@ -1,8 +1,8 @@
 // The baseline: what libcurl and the kernel alone take for the same requests. bare_loop URL SECONDS RUNNING [CA_FILE]
 // keeps that many transfers going, each over a new connection, in a plain loop of curl_multi_socket_action() on epoll,
-// with nothing scheduled, judged or stored. RUNNING may be @RATE instead: so many requests a second, one after the other.
-// The requests are those of a prober to the byte: libcurl takes its time for
-// each header. Prints: requests, failures, seconds, CPU microseconds.
+// with nothing scheduled, judged or stored. RUNNING may be @RATE instead: so many requests a second, one after the
+// other. The requests are those of a prober to the byte: libcurl takes its time for each header. Prints: requests,
+// failures, seconds, CPU microseconds.
 #include <curl/curl.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>

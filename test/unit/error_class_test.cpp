@@ -30,7 +30,8 @@ TEST(ErrorClass, ComesBackFromItsByte) {
 }
 
 TEST(ErrorClass, TellsALackOfAnswerFromAnAnswer) {
-    for (const auto error : {ErrorClass::dns, ErrorClass::connect, ErrorClass::reset, ErrorClass::timeout, ErrorClass::tls}) {
+    for (const auto error :
+         {ErrorClass::dns, ErrorClass::connect, ErrorClass::reset, ErrorClass::timeout, ErrorClass::tls}) {
         EXPECT_TRUE(is_lack_of_an_answer(error)) << to_string(error);
     }
     for (const auto error : {ErrorClass::none, ErrorClass::refused, ErrorClass::certificate, ErrorClass::protocol,

@@ -25,7 +25,8 @@ TEST(StallLog, AgreesWithASearchThroughAllOfThem) {
     StallLog log;
     std::vector<std::pair<std::int64_t, std::int64_t>> all;
     for (int i = 0; i < 500; ++i) {
-        all.emplace_back((all.empty() ? 0 : all.back().first) + static_cast<std::int64_t>(random() % 3), random() % 100);
+        all.emplace_back((all.empty() ? 0 : all.back().first) + static_cast<std::int64_t>(random() % 3),
+                         random() % 100);
         log.add(all.back().first, all.back().second);
         const auto moment = static_cast<std::int64_t>(random() % 600);
         std::int64_t longest = 0;
