@@ -17,15 +17,23 @@ constexpr int kMappedPrefix = 96;  // bits before the IPv4 part of an IPv4-mappe
 constexpr std::string_view kSeparators = ", \t\r\n";
 constexpr std::array<std::uint8_t, 12> kNat64{0x00, 0x64, 0xff, 0x9b};  // 64:ff9b::/96
 
-Network as_network(const sockaddr* address) noexcept {
+Network ipv4_network(std::array<std::uint8_t, 4> bytes) noexcept {
     Network network;
     network.prefix = 128;
-    if (address->sa_family == AF_INET6) {
-        std::memcpy(network.bytes.data(), &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, 16);
-    } else {
-        network.bytes[10] = network.bytes[11] = 0xff;
-        std::memcpy(&network.bytes[12], &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, 4);
+    network.bytes[10] = network.bytes[11] = 0xff;
+    std::copy(bytes.begin(), bytes.end(), network.bytes.begin() + 12);
+    return network;
+}
+
+Network as_network(const sockaddr* address) noexcept {
+    if (address->sa_family == AF_INET) {
+        std::array<std::uint8_t, 4> bytes;
+        std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, bytes.size());
+        return ipv4_network(bytes);
     }
+    Network network;
+    network.prefix = 128;
+    std::memcpy(network.bytes.data(), &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, 16);
     return network;
 }
 
@@ -42,14 +50,6 @@ void clear_host_bits(Network& network) noexcept {
 
 bool any_contains(const std::vector<Network>& networks, const Network& address) noexcept {
     return std::any_of(networks.begin(), networks.end(), [&](const Network& n) { return n.contains(address); });
-}
-
-Network ipv4_network(std::array<std::uint8_t, 4> bytes) noexcept {
-    Network network;
-    network.prefix = 128;
-    network.bytes[10] = network.bytes[11] = 0xff;
-    std::copy(bytes.begin(), bytes.end(), network.bytes.begin() + 12);
-    return network;
 }
 
 // The IPv4 address that a NAT64 gateway would connect to, when `address` asks for one.

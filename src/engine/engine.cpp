@@ -157,7 +157,8 @@ void Engine::Impl::note_lateness(std::int64_t now_us) {
 
 // Also one that is going on: the tick is overdue in the middle of a turn that was interrupted.
 std::int64_t Engine::Impl::longest_stall_since(std::int64_t moment_us) const {
-    const std::int64_t late_us = now() - std::max(std::min(tick_due_us_, now()), moment_us);
+    const std::int64_t now_us = now();
+    const std::int64_t late_us = tick_due_us_ < now_us ? now_us - std::max(tick_due_us_, moment_us) : 0;
     return std::max(stalls_.longest_since(moment_us), late_us);
 }
 

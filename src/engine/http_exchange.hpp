@@ -65,8 +65,8 @@ class HttpExchange final : private Transfer {
     // connect, tls, first byte and transfer as far as they got.
     Phases phases(bool complete) const;
 
-    // When libcurl saw the end, monotonic. Not when we were told: others may have had their turn in between. Nor does the
-    // time count that it took libcurl to begin.
+    // When libcurl saw the end, monotonic. Not when we were told: others may have had their turn in between. Nor does
+    // the time count that it took libcurl to begin.
     std::int64_t ended_us() const;
 
   private:

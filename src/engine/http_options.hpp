@@ -45,8 +45,9 @@ struct HttpOptions {
                                                                // "json", "response_headers"
 };
 
-// Parses the JSON text of `options` (an object); a key that is null counts as left out. Throws InvalidOption naming the key for an unknown key, a wrong
-// type, an impossible value or a combination that makes no sense (say, a body that can never be read).
+// Parses the JSON text of `options` (an object); a key that is null counts as left out. Throws InvalidOption naming the
+// key for an unknown key, a wrong type, an impossible value or a combination that makes no sense (say, a body that can
+// never be read).
 HttpOptions parse_http_options(std::string_view json);
 
 }  // namespace pulsimo::engine

@@ -36,7 +36,7 @@ struct Policy {
     std::int64_t timeout_us = 10'000'000;
     std::int64_t retry_interval_us = 10'000'000;
     std::int64_t degraded_after_us = 0;  // 0: never degraded
-    std::int64_t stall_limit_us = 1'000'000;  // our loop late by more than this spoils a lack of answer and slow responses
+    std::int64_t stall_limit_us = 1'000'000;  // a later loop of ours spoils lacks of an answer and slow responses
 };
 
 // fail: the target answered, and that was wrong. no_answer: it did not, or not to the end.

@@ -182,6 +182,7 @@ void Keeper::reload() {
     for (const Watched& watched : fresh) {
         if (watch(watched)) check_soon(watched.config.id, first_check_us += kFirstChecksApartUs);
     }
+    forget_changes_of_replaced();
     wishes_ = Wishes();
 }
 
@@ -219,7 +220,7 @@ bool Keeper::watch(Watched fresh) {
     const bool ours_counts = !is_new && !known.stale && known.stored_status == fresh.stored_status &&
                              known.stored_since_us == fresh.stored_since_us;
     if (ours_counts) fresh.state = known.state;
-    if (!ours_counts) forget_changes(id);
+    if (!is_new && !ours_counts) replaced_.insert(id);
     known = std::move(fresh);
     if (changed) send(prober_of(id), engine::Upsert{known.config});
     return changed && (!is_new || !wishes_.reload_all || known.state.status == health::Status::unknown);
@@ -228,7 +229,7 @@ bool Keeper::watch(Watched fresh) {
 void Keeper::forget(std::int64_t endpoint_id) {
     refused_.erase(endpoint_id);
     asked_.erase(endpoint_id);
-    forget_changes(endpoint_id);
+    replaced_.insert(endpoint_id);
     if (watched_.erase(endpoint_id) > 0) send(prober_of(endpoint_id), engine::Remove{endpoint_id});
     refuse_requests_for(slot_, endpoint_id, "the endpoint was removed or paused");
 }

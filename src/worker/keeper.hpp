@@ -61,11 +61,9 @@ class Keeper {
     bool watch(Watched fresh);
     void check_soon(std::int64_t endpoint_id, std::int64_t delay_us);
     void forget(std::int64_t endpoint_id);
-    void forget_changes(std::int64_t endpoint_id);
     void keep_probers_running();
     void forward_requests();
     void refuse_asked_of(const ProberLink& prober);
-    std::vector<std::uint64_t> take_answered(const engine::CheckResult& result);
     void keep_house();
     void wait();
     std::optional<pg::Failure> attempt(const std::function<void()>& work);
@@ -74,6 +72,7 @@ class Keeper {
     // keeper_results.cpp: from results to verdicts
     void take_results();
     void take(engine::CheckResult&& result);
+    std::vector<std::uint64_t> take_answered(const engine::CheckResult& result);
     void throttle_probers();
 
     // keeper_writes.cpp: into the tables
@@ -91,6 +90,7 @@ class Keeper {
     void write_what_is_left();
     void drop(const Pending& pending, const pg::Failure& failure);
     void note_stored(std::span<const Pending> batch);
+    void forget_changes_of_replaced();
 
     ProberLink& prober_of(std::int64_t endpoint_id);
     void send(ProberLink& prober, const engine::Command& command);
@@ -114,6 +114,8 @@ class Keeper {
     std::unordered_set<std::int64_t> locked_;    // endpoints of held_; not all of them were tried
     std::unordered_set<std::int64_t> suspects_;  // endpoints that were found locked and have not been written since
     std::unordered_set<std::int64_t> refused_;  // endpoints whose last result was dropped, each logged once
+
+    std::unordered_set<std::int64_t> replaced_;  // endpoints whose waiting changes are void, while they are read
 
     Wishes wishes_;                       // not yet met
     Backoff reload_backoff_{100'000, 5'000'000};

@@ -120,13 +120,15 @@ void Keeper::note_stored(std::span<const Pending> batch) {
     }
 }
 
-// Its results stay, for they were measured.
-void Keeper::forget_changes(std::int64_t endpoint_id) {
-    const auto forget = [endpoint_id](Pending& pending) {
-        if (pending.result.endpoint_id == endpoint_id) pending.changes.clear();
+// Their results stay, for they were measured.
+void Keeper::forget_changes_of_replaced() {
+    if (replaced_.empty()) return;
+    const auto forget = [this](Pending& pending) {
+        if (replaced_.contains(pending.result.endpoint_id)) pending.changes.clear();
     };
     std::for_each(pending_.begin(), pending_.end(), forget);
     std::for_each(held_.begin(), held_.end(), forget);
+    replaced_.clear();
 }
 
 std::vector<Pending> Keeper::write_halves(std::vector<Pending> batch) {

@@ -81,8 +81,9 @@ class Prober {
             send_at_us_ = clock_.monotonic_us() + std::int64_t{settings::batch_delay_ms} * 1000;
         }
         const bool failed = result.error != engine::ErrorClass::none;
-        const bool was_failing = failed ? !failing_.insert(result.endpoint_id).second : failing_.erase(result.endpoint_id) > 0;
-        if (failed || was_failing || result.request_id != 0) send_at_us_ = 0;
+        if (failed) failing_.insert(result.endpoint_id);
+        const bool recovered = !failed && failing_.erase(result.endpoint_id) > 0;
+        if (failed || recovered || result.request_id != 0) send_at_us_ = 0;
         engine::append(channel_.message(), result);
         channel_.next_message();
         // Read in any database, so only what every encoding has.
@@ -147,8 +148,11 @@ class Prober {
     }
 
     void wait() {
-        const std::int64_t left_us = send_at_us_ - clock_.monotonic_us();
-        const long timeout_ms = send_at_us_ == INT64_MAX ? -1 : static_cast<long>(std::max<std::int64_t>(left_us, 0) / 1000 + 1);
+        long timeout_ms = -1;
+        if (send_at_us_ != INT64_MAX) {
+            const std::int64_t left_us = std::max<std::int64_t>(send_at_us_ - clock_.monotonic_us(), 0);
+            timeout_ms = static_cast<long>(left_us / 1000 + 1);
+        }
         pg::call([&] {
             WaitEvent occurred[3];
             int count = WaitEventSetWait(events_, timeout_ms, occurred, 3, wait_event_);

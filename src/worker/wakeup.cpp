@@ -149,8 +149,9 @@ void note_prepared_commit() {
         has_slot = slot != nullptr;
         has_prepared = has_slot && slot->has_prepared;
     }
-    // Its slot may have been taken by another database since.
-    if (has_prepared || (!has_slot && OidIsValid(get_extension_oid("pulsimo", true)))) notes.all_changed = notes.state_changed = true;
+    // Where there is no slot, it may have been given to another database since.
+    const bool slot_was_taken = !has_slot && OidIsValid(get_extension_oid("pulsimo", true));
+    if (has_prepared || slot_was_taken) notes.all_changed = notes.state_changed = true;
 }
 
 void note_extension_dropped() {

@@ -119,13 +119,16 @@ wait_for_sql($node, 'postgres', $incidents, 0);
 $node->safe_psql('postgres', "SELECT pulsimo.remove_endpoint(e) FROM unnest(ARRAY[$locked, $cursed, $third]) e");
 
 # Many locked endpoints do not keep the others waiting for as long as the locks last.
-$node->safe_psql('postgres', 'INSERT INTO pulsimo.endpoints (project_id, name, url, check_interval, timeout, failure_threshold)'
-    . " SELECT 1, 'of forty', '" . $target->url . "', '1 s', '500 ms', 1 FROM generate_series(1, 40)");
-wait_for_sql($node, 'postgres', "SELECT count(*) FROM pulsimo.endpoint_status WHERE status = 'up' AND name = 'of forty'", 40);
-$session->query("BEGIN; SELECT count(*) FROM (SELECT FROM pulsimo.endpoints WHERE name = 'of forty' ORDER BY id LIMIT 20 FOR UPDATE) l");
+my $url = $target->url;
+$node->safe_psql('postgres', qq{
+    INSERT INTO pulsimo.endpoints (project_id, name, url, check_interval, timeout, failure_threshold)
+    SELECT 1, 'of forty', '$url', '1 s', '500 ms', 1 FROM generate_series(1, 40)});
+my $of_forty = "SELECT count(*) FROM pulsimo.endpoint_status WHERE name = 'of forty'";
+wait_for_sql($node, 'postgres', "$of_forty AND status = 'up'", 40);
+$session->query(q{BEGIN; SELECT count(*) FROM (
+    SELECT FROM pulsimo.endpoints WHERE name = 'of forty' ORDER BY id LIMIT 20 FOR UPDATE) l});
 $target->down;
-wait_for_sql($node, 'postgres', "SELECT count(*) FROM pulsimo.active_incidents i JOIN pulsimo.endpoints e ON e.id = i.endpoint_id"
-    . " WHERE e.name = 'of forty'", 20);
+wait_for_sql($node, 'postgres', "$of_forty AND id IN (SELECT endpoint_id FROM pulsimo.active_incidents)", 20);
 pass('twenty locked endpoints do not keep twenty others from being told');
 $session->query('COMMIT');
 wait_for_sql($node, 'postgres', $incidents, 41);
@@ -135,12 +138,12 @@ $node->safe_psql('postgres', "DELETE FROM pulsimo.endpoints WHERE name = 'of for
 
 # Results that wait when monitoring is stopped are written as soon as they can be: at once.
 wait_for_sql($node, 'postgres', stat_of('keeper', 'queued'), 0);
-my $from = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
+my $rows = $node->safe_psql('postgres', 'SELECT count(*) FROM pulsimo.health_checks');
 $session->query('BEGIN; LOCK TABLE pulsimo.health_checks');
 wait_for_sql($node, 'postgres', 'SELECT (' . stat_of('keeper', 'queued') . ') >= 4', 't');
 $session->query('COMMIT; SELECT pulsimo.stop()');
 wait_for_sql($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pulsimo keeper'}, 0);
-cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM pulsimo.health_checks WHERE checked_at > '$from'"), '>=', 4,
+cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM pulsimo.health_checks'), '>=', $rows + 4,
     'a keeper that leaves writes what waits');
 
 # A prepared transaction that starts monitoring, committed after a restart.
