@@ -335,6 +335,7 @@ void configure_session() {
     set("default_transaction_isolation", "read committed");
     set("max_parallel_workers_per_gather", "0");
     set("role", "none");
+    set("client_encoding", GetDatabaseEncodingName());  // COPY converts texts from it
     set("session_replication_role", "origin");
     set("client_min_messages", "error");
     if (pg::kHasTransactionTimeout) set("transaction_timeout", "0");

@@ -6,7 +6,9 @@
 
 #include "worker/store.hpp"
 
+#include "engine/check_row.hpp"
 #include "engine/error_class.hpp"
+#include "pg/copy.hpp"
 #include "pg/encoding.hpp"
 #include "worker/settings.hpp"
 
@@ -15,7 +17,6 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "storage/lmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 }
@@ -34,27 +35,6 @@ constexpr int kDaysAhead = 3;
 // a timeout, at most.
 constexpr std::int64_t kShortestRetentionUs = 3 * kDayUs;
 
-// Codes travel as small numbers and become enum values here; the order is that of the C++ enums. Number 0 of the error
-// classes is "none", and there is no element 0: it becomes NULL.
-constexpr const char* kInsertChecks = R"(
-    INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us, dns_us, connect_us, tls_us,
-                                       first_byte_us, transfer_us, http_status, error_class, error)
-    SELECT c.endpoint_id, c.checked_at, ('{unknown,up,degraded,down}'::pulsimo.status[])[c.status + 1], c.response_us,
-           nullif(c.dns_us, -1), nullif(c.connect_us, -1), nullif(c.tls_us, -1), nullif(c.first_byte_us, -1),
-           nullif(c.transfer_us, -1), nullif(c.http_status, 0)::smallint,
-           ('{dns,connect,refused,reset,timeout,tls,certificate,protocol,status,assertion,too_large,policy,internal}'
-                ::pulsimo.error_class[])[c.error_class],
-           nullif(c.error, '')
-    FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-        AS c(endpoint_id, checked_at, status, response_us, dns_us, connect_us, tls_us, first_byte_us, transfer_us,
-             http_status, error_class, error))";
-
-TimestampTz to_timestamp(std::int64_t unix_us) {
-    constexpr std::int64_t offset =
-        std::int64_t{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY * USECS_PER_SEC;
-    return unix_us - offset;
-}
-
 std::int64_t day_of(std::int64_t unix_us) { return unix_us / kDayUs; }
 
 Datum date_datum(std::int64_t unix_day) {
@@ -62,31 +42,9 @@ Datum date_datum(std::int64_t unix_day) {
 }
 
 std::int64_t now_us() {
-    return GetCurrentTimestamp() - to_timestamp(0);
-}
-
-// An array with one element per member of the batch; `element` gives its Datum and must not raise.
-template <class F>
-Datum array_of(std::span<const Pending> batch, Oid type, int length, char align, F element) {
-    std::vector<Datum> values;
-    values.reserve(batch.size());
-    for (const Pending& pending : batch) values.push_back(element(pending));
-    Datum* data = values.data();
-    int count = static_cast<int>(values.size());
-    return pg::call([&] {
-        const bool by_value = length > 0;
-        return PointerGetDatum(construct_array(data, count, type, length, by_value, align));
-    });
-}
-
-template <class F>
-Datum int64s(std::span<const Pending> batch, Oid type, F get) {
-    return array_of(batch, type, 8, TYPALIGN_DOUBLE, [&](const Pending& p) { return Int64GetDatum(get(p)); });
-}
-
-template <class F>
-Datum int32s(std::span<const Pending> batch, F get) {
-    return array_of(batch, INT4OID, 4, TYPALIGN_INT, [&](const Pending& p) { return Int32GetDatum(get(p)); });
+    constexpr std::int64_t kOffset =
+        std::int64_t{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY * USECS_PER_SEC;
+    return GetCurrentTimestamp() + kOffset;
 }
 
 // What health remembers of a result that was not a pass; for a gap there is no result to tell of.
@@ -152,8 +110,6 @@ Store::Store()
             "success_threshold::bigint, options, status, since_us, incident_open, recent_outcomes, recent_checked_us, "
             "certificate_issuer, certificate_expires_s FROM pulsimo.keeper_endpoints($1)",
             {INT8ARRAYOID}),
-      insert_(kInsertChecks, {INT8ARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID,
-                              INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID}),
       changes_("SELECT pulsimo.record_changes($1::jsonb)", {TEXTOID}),
       certificates_("SELECT pulsimo.record_certificates($1::jsonb)", {TEXTOID}),
       partitions_("SELECT pulsimo.ensure_partitions($1, $2)", {DATEOID, DATEOID}),
@@ -245,19 +201,13 @@ void Store::make_partitions(std::int64_t first_day, std::int64_t last_day) {
 }
 
 void Store::insert_checks(std::span<const Pending> batch) {
-    Datum errors = array_of(batch, TEXTOID, -1, TYPALIGN_INT,
-                            [](const Pending& p) { return pg::text_datum(pg::from_utf8(p.result.detail)); });
-    insert_.run({int64s(batch, INT8OID, [](const Pending& p) { return p.result.endpoint_id; }),
-                 int64s(batch, TIMESTAMPTZOID, [](const Pending& p) { return to_timestamp(p.result.started_at_us); }),
-                 int32s(batch, [](const Pending& p) { return static_cast<int>(p.verdict); }),
-                 int32s(batch, [](const Pending& p) { return p.result.response_us; }),
-                 int32s(batch, [](const Pending& p) { return p.result.phases.dns_us; }),
-                 int32s(batch, [](const Pending& p) { return p.result.phases.connect_us; }),
-                 int32s(batch, [](const Pending& p) { return p.result.phases.tls_us; }),
-                 int32s(batch, [](const Pending& p) { return p.result.phases.first_byte_us; }),
-                 int32s(batch, [](const Pending& p) { return p.result.phases.transfer_us; }),
-                 int32s(batch, [](const Pending& p) { return p.result.http_status; }),
-                 int32s(batch, [](const Pending& p) { return static_cast<int>(p.result.error); }), errors});
+    std::string rows;
+    engine::begin_rows(rows);
+    for (const Pending& pending : batch) {
+        engine::append_row(rows, pending.result, health::to_string(pending.verdict), pg::from_utf8(pending.result.detail));
+    }
+    engine::end_rows(rows);
+    pg::copy_into("pulsimo", "health_checks", engine::kCheckColumns, rows);
 }
 
 void Store::record_changes(std::span<const Pending> batch) {

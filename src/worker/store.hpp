@@ -79,7 +79,6 @@ class Store {
     pg::Statement state_;
     pg::Statement prepared_;
     pg::Statement load_;
-    pg::Statement insert_;
     pg::Statement changes_;
     pg::Statement certificates_;
     pg::Statement partitions_;

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "engine/check_row.hpp"
 #include "engine/http_options.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/wire.hpp"
@@ -78,6 +79,18 @@ void wire_decode(benchmark::State& state) {
     state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(wire_decode)->Arg(1)->Arg(100);
+
+void row_encode(benchmark::State& state) {
+    const engine::CheckResult result = failed_check();
+    std::string rows;
+    for (auto _ : state) {
+        rows.clear();
+        engine::append_row(rows, result, "down", result.detail);
+        benchmark::DoNotOptimize(rows.data());
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(row_encode);
 
 void options_parse(benchmark::State& state) {
     constexpr const char* kOptions =

@@ -76,8 +76,9 @@ count_window() {
 
 in_window() { echo "c.checked_at >= to_timestamp($from) AND c.checked_at < to_timestamp($to)"; }
 
-set_late_limit() {
-    run "ALTER SYSTEM SET pulsimo.late_limit = '$1'"
+# set_setting NAME VALUE
+set_setting() {
+    run "ALTER SYSTEM SET $1 = '$2'"
     run 'SELECT pg_reload_conf()'
 }
 
@@ -100,7 +101,7 @@ saturate() {
     local total=0 total_used=0 total_seconds=0
     bare_requests=0 bare_seconds=0 bare_used=0 all_failed=0
     fresh_extension
-    set_late_limit '60 s'
+    set_setting pulsimo.late_limit '60 s'
     bare "$1" 4 "$3"
     add_endpoints "$(calculate "1.1 * $bare_requests / $bare_seconds" 0)" '1 s' "$1" "$2"
     for _ in 1 2; do
@@ -114,7 +115,7 @@ saturate() {
         pause 1
         bare "$1" 6 "$3"
     done
-    set_late_limit '1 s'
+    set_setting pulsimo.late_limit '1 s'
     all_count=$total
     rate=$(ratio $total "$total_seconds" 0) bare_rate=$(ratio $bare_requests "$bare_seconds" 0)
     cpu_each=$(ratio $total_used $total 1) bare_cpu_each=$(ratio $bare_used $bare_requests 1)
@@ -128,7 +129,24 @@ row_saturation() {
         "$(ratio "$cpu_each" "$bare_cpu_each")" '<= 1.15' "$all_count"
     report P1 'false failures' "$all_failed" probes - - '<= 0' "$all_count"
     if wanted P5; then row_size; fi
+    if wanted P1; then row_probers "$rate" 2; row_probers "$rate" 4; fi
     end_child "$target_pid"
+}
+
+# row_probers RATE COUNT: the endpoints that are there, by so many probers, against the rate of one.
+row_probers() {
+    set_setting pulsimo.probers "$2"
+    set_setting pulsimo.late_limit '60 s'
+    run 'SELECT pulsimo.start()'
+    pause 5
+    window 8
+    run 'SELECT pulsimo.stop()'
+    count_window
+    set_setting pulsimo.late_limit '1 s'
+    set_setting pulsimo.probers 1
+    rate=$(ratio "$count" "$(calculate "$to - $from" 3)" 0)
+    report P1 "durable probes with $2 probers" "$rate" 1/s "$1" "$(ratio "$rate" "$1")" - "$count"
+    report P1 "false failures with $2 probers" "$failed" probes - - '<= 0' "$count"
 }
 
 # What the rows that were just written take, and the same rows in a plain table with the same index.
@@ -261,7 +279,7 @@ row_accuracy() {
 # --- P4: how soon somebody knows --------------------------------------------------------------------------------------------
 
 row_alarm() {
-    local p50 p99 unheard clock
+    local n unheard clock
     start_target flipping --log "$place/flipping.answers"
     fresh_extension
     as_server_user "$programs/notification_clock" "host=$place user=postgres dbname=bench" >"$place/heard" &
@@ -271,27 +289,55 @@ row_alarm() {
     run 'SELECT pulsimo.start()'
     add_endpoints 20 '1 s' "http://127.0.0.1:$target_port/flip/%s"
     add_endpoints 500 '1 s' "http://127.0.0.1:$target_port/"
-    pause 25
+    pause 2
+    commit_latency 23
     run 'SELECT pulsimo.stop()'
     load_log flipping
     end_child "$clock"
     sed -i 1d "$place/heard"
     run "CREATE TABLE heard (at_us bigint, payload jsonb); COPY heard FROM '$place/heard'"
-    read -r p50 p99 n unheard < <(sql "
-        SELECT round((percentile_disc(0.5) WITHIN GROUP (ORDER BY h.at_us - a.sent_us))::numeric / 1000, 2),
-               round((percentile_disc(0.99) WITHIN GROUP (ORDER BY h.at_us - a.sent_us))::numeric / 1000, 2),
-               count(h.at_us), count(*) - count(h.at_us)
+    run "CREATE TABLE alarms AS
+        SELECT a.sent_us, h.at_us AS heard_us, extract(epoch FROM o.created_at) * 1000000 AS began_us,
+               extract(epoch FROM c.checked_at) * 1000000 + c.response_us AS seen_us
         FROM (SELECT n, sent_us, row_number() OVER (PARTITION BY n ORDER BY sent_us) AS place
               FROM answers WHERE status = 503 AND sent_us < (SELECT max(sent_us) - 1000000 FROM answers)) a
             LEFT JOIN (SELECT e.name::int AS n, i.id, row_number() OVER (PARTITION BY e.id ORDER BY i.id) AS place
                   FROM pulsimo.incidents i JOIN pulsimo.endpoints e ON e.id = i.endpoint_id) i USING (n, place)
             LEFT JOIN pulsimo.outbox o ON o.incident_id = i.id AND o.topic = 'incident_opened'
-            LEFT JOIN LATERAL (SELECT min(at_us) AS at_us FROM heard WHERE payload -> 'outbox' @> to_jsonb(o.id)) h ON true" |
-        tr '|' ' ')
-    run 'DROP TABLE heard'
-    report P4 'failing answer to notification received, p50' "$p50" ms - - - "$n"
-    report P4 'failing answer to notification received, p99' "$p99" ms - - '<= 20' "$n"
+            LEFT JOIN pulsimo.endpoints e ON e.name = a.n::text AND e.url LIKE '%/flip/%'
+            LEFT JOIN pulsimo.health_checks c ON c.endpoint_id = e.id AND c.status = 'down'
+                AND a.sent_us - extract(epoch FROM c.checked_at) * 1000000 BETWEEN 0 AND 500000
+            LEFT JOIN LATERAL (SELECT min(at_us) AS at_us FROM heard WHERE payload -> 'outbox' @> to_jsonb(o.id)) h ON true"
+    read -r n unheard < <(sql 'SELECT count(heard_us), count(*) - count(heard_us) FROM alarms' | tr '|' ' ')
+    report_alarm 'failing answer to notification received' 'heard_us - sent_us' '<= 20'
+    report_alarm '... of it until the probe saw the answer' 'seen_us - sent_us' -
+    report_alarm '... from there until the transaction began' 'began_us - seen_us' -
+    report_alarm '... from there until it was committed and heard' 'heard_us - began_us' - "$commit_p50" "$commit_p99"
+    run 'DROP TABLE heard, alarms'
     report P4 'failing answers that nobody heard of' "$unheard" answers - - '<= 0' "$n"
+}
+
+# commit_latency SECONDS: leaves what a session waits for the commit of one row, ten times a second, in commit_p50 and
+# commit_p99 (milliseconds): the baseline of everything that ends with a commit.
+commit_latency() {
+    run 'CREATE TABLE commits (at timestamptz)'
+    echo 'INSERT INTO commits VALUES (now())' >"$place/commit.sql"
+    as_server_user "$bin/pgbench" -h "$place" -U postgres -n -f "$place/commit.sql" -R 10 -T "$1" -l \
+        --log-prefix "$place/commit" bench >/dev/null 2>&1 &
+    wait $!
+    # Of a transaction: its latency since its slot, less how late it began.
+    read -r commit_p50 commit_p99 < <(cat "$place"/commit.*[0-9] | awk '{ print $3 - $7 }' | sort -n |
+        awk '{ us[NR] = $1 } END { printf "%.2f %.2f\n", us[int(NR * 0.5 + 1)] / 1000, us[int(NR * 0.99 + 1)] / 1000 }')
+    run 'DROP TABLE commits'
+}
+
+# report_alarm NAME MICROSECONDS AIM [BASELINE_P50 BASELINE_P99]: the aim is that of the p99.
+report_alarm() {
+    local p50 p99
+    read -r p50 p99 < <(sql "SELECT round((percentile_disc(0.5) WITHIN GROUP (ORDER BY $2))::numeric / 1000, 2),
+        round((percentile_disc(0.99) WITHIN GROUP (ORDER BY $2))::numeric / 1000, 2) FROM alarms" | tr '|' ' ')
+    report P4 "$1, p50" "$p50" ms "${4:--}" - - "$n"
+    report P4 "$1, p99" "$p99" ms "${5:--}" - "$3" "$n"
 }
 
 # --- G1, G3: a good guest ---------------------------------------------------------------------------------------------------

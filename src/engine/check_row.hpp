@@ -1,0 +1,27 @@
+// A check as a row for the binary format of COPY, which is how checks get into health_checks.
+//
+// Format: "Binary Format" on the page of COPY in PostgreSQL's manual: a signature, rows of length-prefixed fields in
+// network byte order, an end. Enum values travel by their names.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "engine/result.hpp"
+
+namespace pulsimo::engine {
+
+// The columns of health_checks in the order of the fields of a row.
+constexpr std::array kCheckColumns = {"endpoint_id", "checked_at",  "status",      "response_us",
+                                      "dns_us",      "connect_us",  "tls_us",      "first_byte_us",
+                                      "transfer_us", "http_status", "error_class", "error"};
+
+// Before the first row, and after the last.
+void begin_rows(std::string& out);
+void end_rows(std::string& out);
+
+// `status` is the verdict as the database calls it; `error` is the result's detail in the encoding of the database.
+void append_row(std::string& out, const CheckResult& result, std::string_view status, std::string_view error);
+
+}  // namespace pulsimo::engine
