@@ -18,7 +18,7 @@ endif
 
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) -DPULSIMO_VERSION='"$(lastword $(VERSIONS))"'
 PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wshadow -fno-strict-aliasing -fwrapv -fvisibility=hidden -MMD -MP
-SHLIB_LINK  = -lcurl -lcares -lssl -lcrypto -lpcre2-8 -lstdc++
+SHLIB_LINK  = -lcurl -lcares -lssl -lcrypto -lpcre2-8 -lsodium -lstdc++
 
 REGRESS        = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS   = --temp-instance=$(CURDIR)/tmp_check/regress --temp-config=$(CURDIR)/test/postgresql.conf --no-locale --encoding=UTF8
@@ -41,10 +41,9 @@ $(filter src/engine/% src/health/%,$(OBJS)): override CPPFLAGS += -include src/n
 
 -include $(OBJS:.o=.d)
 
-# What knows its own version is compiled again when a migration is added.
-$(patsubst %.cpp,%.o,$(shell grep -l PULSIMO_VERSION src/*/*.cpp)): build/version-$(lastword $(VERSIONS))
-build/version-%:
-	mkdir -p build && rm -f build/version-* && touch $@
+# What knows its own version is compiled again when a migration is added. (A stamp with the version in its name would not
+# do: PGXS makes every missing file that can be made count as there.)
+$(patsubst %.cpp,%.o,$(shell grep -l PULSIMO_VERSION src/*/*.cpp)): $(lastword $(MIGRATIONS))
 
 $(DATA_built) &: $(MIGRATIONS) $(wildcard src/sql/*.sql) src/sql/order scripts/generate-extension-sql
 	scripts/generate-extension-sql $(GENERATED) $(MIGRATIONS)

@@ -46,13 +46,15 @@ void give_up(int /*code*/, Datum waiting) {
     pg_unreachable();
 }
 
-// The session must be able to see the endpoint; the keeper's memory is nobody's to ask about other people's endpoints.
+// The session must see the endpoint and may change it; the keeper's memory is nobody's to ask about other people's.
 void require_endpoint(std::int64_t endpoint_id) {
     Oid types[] = {INT8OID};
     Datum values[] = {Int64GetDatum(endpoint_id)};
     SPI_connect();
-    const int code = SPI_execute_with_args("SELECT e.paused FROM pulsimo.endpoints e WHERE e.id OPERATOR(pg_catalog.=) $1",
-                                           1, types, values, nullptr, true, 1);
+    const int code = SPI_execute_with_args(
+        "SELECT e.paused, pulsimo.require_permission('endpoints.change', e.project_id)"
+        " FROM pulsimo.endpoints e WHERE e.id OPERATOR(pg_catalog.=) $1",
+        1, types, values, nullptr, true, 1);
     if (code != SPI_OK_SELECT) elog(ERROR, "could not look up the endpoint: %s", SPI_result_code_string(code));
     const bool exists = SPI_processed == 1;
     bool is_null = false;

@@ -35,7 +35,8 @@ void copy_into(const char* schema, const char* table, std::span<const char* cons
         Relation relation = table_openrv(makeRangeVar(pstrdup(schema), pstrdup(table), -1), RowExclusiveLock);
         List* names = NIL;
         for (const char* column : columns) names = lappend(names, makeString(pstrdup(column)));
-        List* options = list_make1(makeDefElem(pstrdup("format"), reinterpret_cast<Node*>(makeString(pstrdup("binary"))), -1));
+        List* options =
+            list_make1(makeDefElem(pstrdup("format"), reinterpret_cast<Node*>(makeString(pstrdup("binary"))), -1));
         ParseState* parse = make_parsestate(nullptr);
         addRangeTableEntryForRelation(parse, relation, RowExclusiveLock, nullptr, false, false);
         CopyFromState copy = BeginCopyFrom(parse, relation, nullptr, nullptr, false, read_rows, names, options);

@@ -15,6 +15,9 @@ extern "C" {
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/elog.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 }
 
 // gettext's macros would turn every `_` into a function call.

@@ -65,7 +65,13 @@ BEGIN
         advice := 'success_threshold is the number of successes in a row that resolve an incident.';
     ELSIF TG_OP = 'INSERT' THEN
         PERFORM pulsimo.validate_endpoint(NEW.url, NEW.options);
-    ELSIF NEW.url <> OLD.url OR NEW.options <> OLD.options THEN
+    ELSIF NEW.project_id <> OLD.project_id AND NOT EXISTS (
+            SELECT FROM pulsimo.projects o JOIN pulsimo.projects n ON n.organization_id = o.organization_id
+            WHERE o.id = OLD.project_id AND n.id = NEW.project_id) THEN
+        problem := format('project %s is not of the organization of the endpoint', NEW.project_id);
+        advice := 'Its history belongs to that organization: add a new endpoint in the other one.';
+    END IF;
+    IF problem IS NULL AND TG_OP = 'UPDATE' AND (NEW.url <> OLD.url OR NEW.options <> OLD.options) THEN
         PERFORM pulsimo.validate_endpoint(NEW.url, NEW.options);
     END IF;
     IF problem IS NOT NULL THEN
@@ -84,8 +90,9 @@ COMMENT ON FUNCTION pulsimo.endpoint_written() IS
 CREATE OR REPLACE TRIGGER endpoint_written BEFORE INSERT OR UPDATE ON pulsimo.endpoints
     FOR EACH ROW EXECUTE FUNCTION pulsimo.endpoint_written();
 
+-- With the rights of the owner: whoever may pause an endpoint may not write its history otherwise.
 CREATE OR REPLACE FUNCTION pulsimo.endpoint_paused() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status)
     SELECT NEW.id, greatest(clock_timestamp(), s.changed_at), c.status, coalesce(s.status, 'unknown')
@@ -102,6 +109,19 @@ COMMENT ON FUNCTION pulsimo.endpoint_paused() IS
 CREATE OR REPLACE TRIGGER endpoint_paused AFTER UPDATE OF paused ON pulsimo.endpoints
     FOR EACH ROW WHEN (OLD.paused <> NEW.paused) EXECUTE FUNCTION pulsimo.endpoint_paused();
 
+-- The history of an endpoint is seen in the project it is in.
+CREATE OR REPLACE FUNCTION pulsimo.endpoint_moved() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE pulsimo.incidents i SET project_id = NEW.project_id WHERE i.endpoint_id = NEW.id;
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.endpoint_moved() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.endpoint_moved() IS
+'Trigger of pulsimo.endpoints: incidents follow an endpoint to another project.';
+CREATE OR REPLACE TRIGGER endpoint_moved AFTER UPDATE OF project_id ON pulsimo.endpoints
+    FOR EACH ROW WHEN (OLD.project_id <> NEW.project_id) EXECUTE FUNCTION pulsimo.endpoint_moved();
+
 CREATE OR REPLACE TRIGGER endpoints_changed AFTER INSERT OR UPDATE OR DELETE ON pulsimo.endpoints
     FOR EACH ROW EXECUTE FUNCTION pulsimo.endpoints_changed();
 CREATE OR REPLACE TRIGGER endpoints_truncated AFTER TRUNCATE ON pulsimo.endpoints
@@ -112,7 +132,9 @@ ALTER TABLE pulsimo.endpoints ENABLE ALWAYS TRIGGER endpoints_truncated;
 CREATE OR REPLACE FUNCTION pulsimo.require_endpoint(id bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pulsimo.endpoints e WHERE e.id = require_endpoint.id) THEN
+    -- Whether it is seen is asked as well, for functions that run with the rights of the owner.
+    IF NOT EXISTS (SELECT FROM pulsimo.endpoints e
+                   WHERE e.id = require_endpoint.id AND pulsimo.has_permission('endpoint.view', e.id)) THEN
         RAISE EXCEPTION 'endpoint % does not exist', coalesce(id::text, 'null') USING
             ERRCODE = 'no_data_found',
             HINT = 'The view pulsimo.endpoint_status lists the endpoints with their ids.';
@@ -123,21 +145,25 @@ COMMENT ON FUNCTION pulsimo.require_endpoint(bigint) IS
 'Internal: raises P0002 when there is no endpoint of this id.';
 
 -- Of two sessions that change one endpoint, the second waits here and then sees what the first has made of it.
+-- Row security locks no row that may be seen but not changed: without the question, such a change would do nothing.
 CREATE OR REPLACE FUNCTION pulsimo.lock_endpoint(id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM FROM pulsimo.endpoints e WHERE e.id = lock_endpoint.id FOR NO KEY UPDATE;
     PERFORM pulsimo.require_endpoint(id);
+    PERFORM pulsimo.require_permission('endpoints.change', e.project_id)
+    FROM pulsimo.endpoints e WHERE e.id = lock_endpoint.id;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.lock_endpoint(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.lock_endpoint(bigint) IS
 'Internal: keeps other sessions from changing an endpoint until the end of the transaction.
-Errors: P0002 unknown endpoint.';
+Errors: P0002 unknown endpoint, 42501 may not change it.';
 
 CREATE OR REPLACE FUNCTION pulsimo.require_project(project bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pulsimo.projects p WHERE p.id = project) THEN
+    IF NOT EXISTS (SELECT FROM pulsimo.projects p
+                   WHERE p.id = project AND pulsimo.has_permission('project.view', p.id)) THEN
         RAISE EXCEPTION 'project % does not exist', coalesce(project::text, 'null') USING
             ERRCODE = 'no_data_found',
             HINT = 'The table pulsimo.projects lists the projects with their ids.';
@@ -153,6 +179,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     project bigint;
 BEGIN
+    IF NOT pulsimo.is_operator() THEN
+        RETURN pulsimo.only_project();
+    END IF;
     FOR attempt IN 1 .. 2 LOOP
         SELECT p.id INTO project
         FROM pulsimo.projects p JOIN pulsimo.organizations o ON o.id = p.organization_id
@@ -167,7 +196,27 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.default_project() FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.default_project() IS
-'Internal: the project "default" of the organization "default"; makes them when they are missing.';
+'Internal: for the operator the project "default" of the organization "default", made when it is missing; for others only_project().';
+
+CREATE OR REPLACE FUNCTION pulsimo.only_project() RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    projects constant bigint[] := ARRAY(
+        SELECT p.id FROM pulsimo.projects p WHERE pulsimo.has_permission('endpoints.change', p.id) LIMIT 2);
+BEGIN
+    IF cardinality(projects) <> 1 THEN
+        RAISE EXCEPTION 'project must be given' USING
+            ERRCODE = 'invalid_parameter_value',
+            DETAIL = CASE cardinality(projects) WHEN 0 THEN 'There is no project that you may add endpoints to.'
+                                                ELSE 'There are several projects that you may add endpoints to.' END,
+            HINT = 'pulsimo.my_permissions() lists where you may do endpoints.change.';
+    END IF;
+    RETURN projects[1];
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.only_project() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.only_project() IS
+'Internal: the project that the user may add endpoints to.
+Errors: 22023 there is none, or more than one.';
 
 CREATE OR REPLACE FUNCTION pulsimo.read_duration(key text, value jsonb) RETURNS interval
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -221,6 +270,20 @@ COMMENT ON FUNCTION pulsimo.read_integer(text, jsonb, bigint, bigint) IS
 'Internal: the whole number in a JSON number, within limits.
 Errors: 22023 names the key.';
 
+CREATE OR REPLACE FUNCTION pulsimo.start_if_fresh(first_endpoint bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pulsimo.dump_info)
+        AND NOT EXISTS (SELECT FROM pulsimo.state s WHERE s.database_oid IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM pulsimo.endpoints e WHERE e.id <> first_endpoint)
+    THEN
+        PERFORM pulsimo.start();
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.start_if_fresh(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.start_if_fresh(bigint) IS
+'Internal: switches monitoring on when this is the first endpoint of a fresh installation.';
+
 CREATE OR REPLACE FUNCTION pulsimo.add_endpoint(
     url text,
     name text DEFAULT NULL,
@@ -237,6 +300,7 @@ DECLARE
 BEGIN
     IF project IS NOT NULL THEN
         PERFORM pulsimo.require_project(project);
+        PERFORM pulsimo.require_permission('endpoints.change', project);
     END IF;
     IF name IS NULL AND url IS NOT NULL THEN
         PERFORM pulsimo.validate_endpoint(url, '{}');  -- before a name is made of it
@@ -252,27 +316,24 @@ BEGIN
             CASE WHEN jsonb_typeof(options) = 'object' THEN options - '{retry_interval,degraded_after}'::text[]
                  ELSE options END)
     RETURNING endpoints.id INTO new_id;
-    IF NOT EXISTS (SELECT FROM pulsimo.dump_info)
-        AND NOT EXISTS (SELECT FROM pulsimo.state s WHERE s.database_oid IS NOT NULL)
-        AND NOT EXISTS (SELECT FROM pulsimo.endpoints e WHERE e.id <> new_id)
-    THEN
-        PERFORM pulsimo.start();
+    IF pulsimo.is_operator() THEN
+        PERFORM pulsimo.start_if_fresh(new_id);
     END IF;
     RETURN new_id;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb)
     FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb) IS
-'Adds an endpoint and returns its id. It is checked from the commit of the transaction on. The first endpoint of a fresh installation also switches monitoring on; a database that was restored or cloned waits for start().
+'Adds an endpoint and returns its id. It is checked from the commit of the transaction on. The first endpoint of a fresh installation, when the operator adds it, also switches monitoring on; a database that was restored or cloned waits for start().
 url: absolute, http or https, at most 2048 bytes.
 name: as shown to people, one line of at most 200 characters; by default host and path of the URL.
-project: id of a project; by default the project "default", which is made when it is missing.
+project: id of a project; by default the only one the user may add endpoints to, and for the operator the project "default", which is made when it is missing.
 check_interval: 1 second to 1 day.
 timeout: 100 milliseconds to 30 minutes, not longer than check_interval.
 failure_threshold: failures in a row that make it down and open an incident, 1 to 10.
 success_threshold: successes in a row that end that, 1 to 10.
 options: how to probe and what to expect, see validate_endpoint(); besides that "retry_interval" (until the next check while failing below the threshold; default 10 seconds or check_interval if shorter) and "degraded_after" (a slower response makes it degraded; default never), both as text with a unit.
-Errors: 22023 names the argument or option that is not acceptable, P0002 unknown project.
+Errors: 22023 names the argument or option that is not acceptable, P0002 unknown project, 42501 may not change its endpoints.
 Example: SELECT pulsimo.add_endpoint(''https://example.org/health'', check_interval => ''30 s'', options => ''{"body_contains": "ok", "degraded_after": "500 ms"}'');';
 
 CREATE OR REPLACE FUNCTION pulsimo.update_endpoint(id bigint, changes jsonb) RETURNS void
@@ -342,7 +403,7 @@ REVOKE ALL ON FUNCTION pulsimo.update_endpoint(bigint, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.update_endpoint(bigint, jsonb) IS
 'Changes settings of an endpoint; those that are not named stay. Takes effect at commit, status and history stay.
 changes: a JSON object with any of name, url, project (id), check_interval, timeout, retry_interval, degraded_after (as text with a unit), failure_threshold, success_threshold and options. Options are merged: each option that is named replaces the whole option, null removes it. null for retry_interval or degraded_after gives back the default.
-Errors: P0002 unknown endpoint or project, 22023 names the setting or option that is unknown or not acceptable.
+Errors: P0002 unknown endpoint or project, 42501 may not change it, 22023 names the setting or option that is unknown or not acceptable. An endpoint stays in its organization.
 Example: SELECT pulsimo.update_endpoint(1, ''{"check_interval": "30 s", "options": {"method": "HEAD", "body_contains": null}}'');';
 
 CREATE OR REPLACE FUNCTION pulsimo.pause_endpoint(id bigint) RETURNS void
@@ -354,7 +415,7 @@ END $$;
 REVOKE ALL ON FUNCTION pulsimo.pause_endpoint(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.pause_endpoint(bigint) IS
 'Stops the checks of an endpoint until resume_endpoint(). The time is left out of its uptime; an open incident stays open. Does nothing when it is paused already.
-Errors: P0002 unknown endpoint.
+Errors: P0002 unknown endpoint, 42501 may not change it.
 Example: SELECT pulsimo.pause_endpoint(1);';
 
 CREATE OR REPLACE FUNCTION pulsimo.resume_endpoint(id bigint) RETURNS void
@@ -366,17 +427,23 @@ END $$;
 REVOKE ALL ON FUNCTION pulsimo.resume_endpoint(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.resume_endpoint(bigint) IS
 'Takes up the checks of a paused endpoint. Its status is unknown until the first of them. Does nothing when it is not paused.
-Errors: P0002 unknown endpoint.
+Errors: P0002 unknown endpoint, 42501 may not change it.
 Example: SELECT pulsimo.resume_endpoint(1);';
 
-CREATE OR REPLACE FUNCTION pulsimo.remove_endpoint(id bigint) RETURNS void
+CREATE OR REPLACE FUNCTION pulsimo.remove_endpoint_as_owner(id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pulsimo.lock_endpoint(id);
-    DELETE FROM pulsimo.endpoints e WHERE e.id = remove_endpoint.id;
+    DELETE FROM pulsimo.endpoints e WHERE e.id = remove_endpoint_as_owner.id;
 END $$;
+REVOKE ALL ON FUNCTION pulsimo.remove_endpoint_as_owner(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.remove_endpoint_as_owner(bigint) IS
+'Internal: remove_endpoint(), with the rights of the owner.';
+-- The right to DELETE would be one to LOCK the table, and so to stop everybody.
+CREATE OR REPLACE FUNCTION pulsimo.remove_endpoint(id bigint) RETURNS void
+LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.remove_endpoint(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.remove_endpoint(bigint) IS
 'Removes an endpoint, as DELETE FROM pulsimo.endpoints does. An open incident of it is resolved; its incidents stay, its checks stay until their partitions are dropped, its history of status goes.
-Errors: P0002 unknown endpoint.
+Errors: P0002 unknown endpoint, 42501 may not change it.
 Example: SELECT pulsimo.remove_endpoint(1);';

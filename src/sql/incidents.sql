@@ -140,8 +140,9 @@ REVOKE ALL ON FUNCTION pulsimo.record_changes(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.record_changes(jsonb) IS
 'Internal: what the keeper calls with the changes of status of a batch. An array of {"endpoint_id", "at" (microseconds since 1970), "status", "error", "detail", "incident": "open" | "resolve" | null}, in the order they happened. Writes state changes, incidents, their timeline and the outbox, and announces the outbox once.';
 
+-- With the rights of the owner: whoever may remove an endpoint may not write incidents otherwise.
 CREATE OR REPLACE FUNCTION pulsimo.endpoint_removed() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pulsimo.notify_outbox(pulsimo.resolve_incidents(
         ARRAY[OLD.id], ARRAY[clock_timestamp()], ARRAY['unknown'::pulsimo.status], ARRAY['the endpoint was removed']));
@@ -152,6 +153,22 @@ COMMENT ON FUNCTION pulsimo.endpoint_removed() IS
 'Trigger of pulsimo.endpoints: resolves the open incident of an endpoint that is deleted.';
 CREATE OR REPLACE TRIGGER endpoint_removed BEFORE DELETE ON pulsimo.endpoints
     FOR EACH ROW EXECUTE FUNCTION pulsimo.endpoint_removed();
+
+-- Fills in, and writes no other row: it also fires when an older dump is restored.
+CREATE OR REPLACE FUNCTION pulsimo.incident_written() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.organization_id IS NULL THEN
+        SELECT p.organization_id, p.id INTO NEW.organization_id, NEW.project_id
+        FROM pulsimo.endpoints e JOIN pulsimo.projects p ON p.id = e.project_id WHERE e.id = NEW.endpoint_id;
+    END IF;
+    RETURN NEW;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.incident_written() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.incident_written() IS
+'Trigger of pulsimo.incidents: fills in organization and project from the endpoint.';
+CREATE OR REPLACE TRIGGER incident_written BEFORE INSERT ON pulsimo.incidents
+    FOR EACH ROW EXECUTE FUNCTION pulsimo.incident_written();
 
 CREATE OR REPLACE FUNCTION pulsimo.incident_timeline(incident_id bigint)
 RETURNS TABLE (happened_at timestamptz, event text, detail text)

@@ -73,6 +73,7 @@ BEGIN
                    ' INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING GENERATED)', partition_name);
     EXECUTE format('CREATE INDEX %I ON pulsimo.%I (endpoint_id, checked_at)',
                    partition_name || '_endpoint_id_checked_at_idx', partition_name);
+    PERFORM pulsimo.protect_partition(format('pulsimo.%I', partition_name)::regclass);
     IF owner <> current_user THEN
         EXECUTE format('ALTER TABLE pulsimo.%I OWNER TO %I', partition_name, owner);
     END IF;
@@ -111,6 +112,7 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             HINT = 'Call it once for every year of a longer range.';
     END IF;
+    PERFORM pulsimo.protect_partitions();
     FOR distance IN 0 .. to_day - from_day LOOP
         created := created + pulsimo.make_partition(from_day + distance)::integer;
     END LOOP;

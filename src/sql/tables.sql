@@ -1,12 +1,13 @@
--- What the tables and types of the migrations mean, and that nobody may use them uninvited. For the owner of the
--- extension an INSERT, UPDATE or DELETE of endpoints is as good as the functions; others need rights on what the
--- triggers of endpoints use as well.
+-- What the tables and types of the migrations mean, and that nobody may use them uninvited. An INSERT, UPDATE or DELETE
+-- of endpoints is as good as the functions, for the operator and for whom access.sql and policies.sql let in.
 --
 -- Like all files here, this one has only a current form. The newest script of the chain runs it, on fresh databases
 -- and on ones that have an older form: hence OR REPLACE everywhere. What cannot be replaced (another signature, another
 -- column of a view) is dropped in a migration first.
 
-REVOKE ALL ON pulsimo.organizations, pulsimo.users, pulsimo.memberships, pulsimo.projects, pulsimo.endpoints,
+REVOKE ALL ON pulsimo.organizations, pulsimo.users, pulsimo.memberships, pulsimo.invitations, pulsimo.passwords,
+    pulsimo.user_sessions, pulsimo.projects,
+    pulsimo.project_members, pulsimo.endpoints,
     pulsimo.health_checks, pulsimo.state_changes, pulsimo.certificates, pulsimo.incidents, pulsimo.incident_events,
     pulsimo.outbox, pulsimo.state, pulsimo.dump_info FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA pulsimo FROM PUBLIC;
@@ -21,6 +22,8 @@ COMMENT ON TYPE pulsimo.error_class IS
 COMMENT ON TYPE pulsimo.incident_status IS 'The state of an incident. All but resolved are active.';
 COMMENT ON TYPE pulsimo.severity IS 'How bad an incident is, the worst first.';
 COMMENT ON TYPE pulsimo.organization_role IS 'What a member may do in an organization.';
+COMMENT ON TYPE pulsimo.project_role IS 'What somebody may do in a single project.';
+COMMENT ON TYPE pulsimo.user_status IS 'The state of an account or a membership. Only active ones have rights.';
 COMMENT ON TYPE pulsimo.incident_event IS 'What can happen to an incident.';
 
 COMMENT ON TABLE pulsimo.organizations IS 'Tenants. The one named "default" is made by the first add_endpoint() that names no project.';
@@ -33,18 +36,51 @@ COMMENT ON COLUMN pulsimo.users.id IS 'given by the database';
 COMMENT ON COLUMN pulsimo.users.email IS 'at most 254 characters, unique without regard to case';
 COMMENT ON COLUMN pulsimo.users.name IS 'one line of at most 200 characters';
 COMMENT ON COLUMN pulsimo.users.created_at IS 'when they were added';
+COMMENT ON COLUMN pulsimo.users.status IS 'invited (has not accepted yet), active or disabled';
+COMMENT ON COLUMN pulsimo.users.database_role IS 'the database role that is this person; NULL when they have none';
 
 COMMENT ON TABLE pulsimo.memberships IS 'Who belongs to which organization. Goes with either of them.';
 COMMENT ON COLUMN pulsimo.memberships.organization_id IS 'the organization';
 COMMENT ON COLUMN pulsimo.memberships.user_id IS 'the person';
 COMMENT ON COLUMN pulsimo.memberships.role IS 'owner, admin, member or viewer';
 COMMENT ON COLUMN pulsimo.memberships.created_at IS 'when they joined';
+COMMENT ON COLUMN pulsimo.memberships.status IS 'invited (has not accepted yet), active or disabled';
+
+COMMENT ON TABLE pulsimo.invitations IS 'Invitations that wait to be accepted, with the hash of their token.';
+COMMENT ON COLUMN pulsimo.invitations.id IS 'given by the database';
+COMMENT ON COLUMN pulsimo.invitations.organization_id IS 'the organization';
+COMMENT ON COLUMN pulsimo.invitations.email IS 'who is invited';
+COMMENT ON COLUMN pulsimo.invitations.role IS 'what they will be';
+COMMENT ON COLUMN pulsimo.invitations.created_at IS 'when they were invited';
+COMMENT ON COLUMN pulsimo.invitations.token_hash IS 'SHA-256 of the token';
+COMMENT ON COLUMN pulsimo.invitations.expires_at IS 'until when the token is good';
+
+COMMENT ON TABLE pulsimo.passwords IS 'Hashes of the last passwords of users. Seen by nobody but the operator.';
+COMMENT ON COLUMN pulsimo.passwords.id IS 'given by the database; the highest of a user is their password';
+COMMENT ON COLUMN pulsimo.passwords.user_id IS 'the user';
+COMMENT ON COLUMN pulsimo.passwords.hash IS 'Argon2id hash with its parameters';
+COMMENT ON COLUMN pulsimo.passwords.created_at IS 'when it was set';
+
+COMMENT ON TABLE pulsimo.user_sessions IS 'Sessions of users who signed in; see the view sessions.';
+COMMENT ON COLUMN pulsimo.user_sessions.id IS 'given by the database';
+COMMENT ON COLUMN pulsimo.user_sessions.user_id IS 'the user';
+COMMENT ON COLUMN pulsimo.user_sessions.token_hash IS 'SHA-256 of the token';
+COMMENT ON COLUMN pulsimo.user_sessions.created_at IS 'when it was opened';
+COMMENT ON COLUMN pulsimo.user_sessions.expires_at IS 'when it ends';
+COMMENT ON COLUMN pulsimo.user_sessions.client_address IS 'the address it was opened from; that of the pool when there is one';
+COMMENT ON COLUMN pulsimo.user_sessions.application IS 'application_name when it was opened';
 
 COMMENT ON TABLE pulsimo.projects IS 'What belongs together: every endpoint is of one project, every project of one organization.';
 COMMENT ON COLUMN pulsimo.projects.id IS 'given by the database; the argument project of add_endpoint()';
 COMMENT ON COLUMN pulsimo.projects.name IS 'one line of at most 200 characters, unique within the organization';
 COMMENT ON COLUMN pulsimo.projects.created_at IS 'when it was added';
 COMMENT ON COLUMN pulsimo.projects.organization_id IS 'the organization it belongs to';
+
+COMMENT ON TABLE pulsimo.project_members IS 'Who has a role in a single project, besides that in its organization. Goes with either of them.';
+COMMENT ON COLUMN pulsimo.project_members.project_id IS 'the project';
+COMMENT ON COLUMN pulsimo.project_members.user_id IS 'the person';
+COMMENT ON COLUMN pulsimo.project_members.role IS 'admin, editor or viewer';
+COMMENT ON COLUMN pulsimo.project_members.created_at IS 'since when';
 
 COMMENT ON TABLE pulsimo.endpoints IS
 'What is watched. Changes take effect at commit, whether by the functions or by plain INSERT, UPDATE and DELETE; impossible values are refused with 22023. options may hold passwords and tokens: grant rights on this table accordingly.';
@@ -99,6 +135,8 @@ COMMENT ON COLUMN pulsimo.certificates.seen_at IS 'when it was seen for the firs
 COMMENT ON TABLE pulsimo.incidents IS 'What went wrong. An endpoint has at most one active incident; incidents outlive their endpoint.';
 COMMENT ON COLUMN pulsimo.incidents.id IS 'given by the database; what incident_timeline() takes';
 COMMENT ON COLUMN pulsimo.incidents.endpoint_id IS 'the endpoint; NULL when it was removed';
+COMMENT ON COLUMN pulsimo.incidents.organization_id IS 'the organization it happened in';
+COMMENT ON COLUMN pulsimo.incidents.project_id IS 'the project of its endpoint, also when that was removed; NULL when the project was';
 COMMENT ON COLUMN pulsimo.incidents.title IS 'endpoint and reason in one line';
 COMMENT ON COLUMN pulsimo.incidents.status IS 'open, acknowledged, investigating or resolved';
 COMMENT ON COLUMN pulsimo.incidents.severity IS 'critical, high, medium or low; high unless somebody changes it';

@@ -4,6 +4,7 @@
 
 #include "engine/address_policy.hpp"
 #include "engine/invalid_option.hpp"
+#include "worker/sign_in_attempts.hpp"
 #include "pg/guard.hpp"
 
 extern "C" {
@@ -21,6 +22,13 @@ int batch_size = 1000;
 int max_pending_results = 100000;
 int late_limit_ms = 1000;
 int check_retention_minutes = 30 * 24 * 60;
+int password_memory_kb = 65536;
+int password_rounds = 2;
+int password_length = 12;
+int sign_in_attempts = 5;
+int sign_in_window_s = 15 * 60;
+int session_life_minutes = 24 * 60;
+bool session_sliding = false;
 char* blocked_networks = nullptr;
 char* allowed_networks = nullptr;
 
@@ -91,6 +99,34 @@ void define_times() {
                             nullptr, nullptr);
 }
 
+// The least of memory and rounds is what libsodium has for interactive use.
+void define_passwords() {
+    DefineCustomIntVariable("pulsimo.password_memory", "Memory that hashing a password takes.",
+                            "Argon2id. More makes guessing dearer; each sign-in takes it for a moment. Holds for "
+                            "passwords that are set from now on.",
+                            &password_memory_kb, 65536, 65536, 4194303, PGC_SIGHUP, GUC_UNIT_KB, nullptr, nullptr,
+                            nullptr);
+    DefineCustomIntVariable("pulsimo.password_rounds", "Passes over that memory.", nullptr, &password_rounds, 2, 2, 1000,
+                            PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulsimo.password_length", "Fewest characters of a password.", nullptr, &password_length, 12,
+                            8, 128, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+}
+
+void define_sign_in() {
+    DefineCustomIntVariable("pulsimo.sign_in_attempts",
+                            "Attempts to sign in with one address within pulsimo.sign_in_window that may fail.",
+                            "Further ones are refused until the first of them is older than that.", &sign_in_attempts, 5,
+                            1, SignInAttempts::kMostRemembered, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulsimo.sign_in_window", "How long a failed attempt to sign in counts.", nullptr,
+                            &sign_in_window_s, 15 * 60, 1, 7 * 24 * 60 * 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr,
+                            nullptr);
+    DefineCustomIntVariable("pulsimo.session_life", "How long a session lasts.", nullptr, &session_life_minutes, 24 * 60,
+                            1, 365 * 24 * 60, PGC_SIGHUP, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("pulsimo.session_sliding", "Whether use makes a session last longer.",
+                             "If on, a session ends when it was not used for pulsimo.session_life.", &session_sliding,
+                             false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+}
+
 void define_networks() {
     DefineCustomStringVariable("pulsimo.blocked_networks", "Networks that are never probed.",
                                "Addresses in CIDR form, separated by commas. Decided on the address that a name "
@@ -108,6 +144,8 @@ void define() {
     if (process_shared_preload_libraries_in_progress) define_max_databases();
     define_sizes();
     define_times();
+    define_passwords();
+    define_sign_in();
     define_networks();
     MarkGUCPrefixReserved("pulsimo");
 }

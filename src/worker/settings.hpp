@@ -18,6 +18,13 @@ extern int batch_size;
 extern int max_pending_results;
 extern int late_limit_ms;
 extern int check_retention_minutes;
+extern int password_memory_kb;
+extern int password_rounds;
+extern int password_length;
+extern int sign_in_attempts;
+extern int sign_in_window_s;
+extern int session_life_minutes;
+extern bool session_sliding;
 extern char* blocked_networks;
 extern char* allowed_networks;
 

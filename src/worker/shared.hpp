@@ -14,6 +14,7 @@
 #include "engine/result.hpp"
 #include "health/health.hpp"
 #include "worker/settings.hpp"
+#include "worker/sign_in_attempts.hpp"
 
 #include "pg/postgres.hpp"
 
@@ -94,6 +95,7 @@ struct Shared {
     Latch* launcher_latch;
     LastError launcher_error;
     ProcessCounters launcher;
+    SignInAttempts sign_in_attempts;
     int slot_count;
     DatabaseSlot slots[FLEXIBLE_ARRAY_MEMBER];
 };

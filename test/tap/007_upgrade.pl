@@ -61,6 +61,10 @@ sub check_rows {
     return;
 }
 
+my $unprotected_partitions = q{
+    SELECT c.oid::regclass FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
+    WHERE i.inhparent = 'pulsimo.health_checks'::regclass AND NOT pulsimo.is_protected(c.oid)};
+
 sub is_like_fresh {
     my ($version, $suffix, @way) = @_;
     my $how = "$version to " . join ', ', @way;
@@ -74,6 +78,7 @@ sub is_like_fresh {
     is(catalog_difference($fresh, catalog($node, $database)), '', "$how: the catalog is that of a fresh installation");
     is(rows_of($node, $database, $columns), $before, "$how: every row is what it was");
     is(members_that_are_partitions($node, $database), '', "$how: no partition belongs to the extension");
+    is($node->safe_psql($database, $unprotected_partitions), '', "$how: partitions have row security");
     check_rows($database, $version, $how);
     return $database;
 }
@@ -88,6 +93,7 @@ sub survives_a_dump {
         "pg_restore of $database");
     is(catalog_difference($fresh, catalog($node, $restored)), '',
         "$database restored: the catalog is that of a fresh installation");
+    is($node->safe_psql($restored, $unprotected_partitions), '', "$database restored: partitions have row security");
     is(contents($node, $restored), contents($node, $database), "$database restored: everything is there");
     return;
 }

@@ -12,7 +12,7 @@ our @EXPORT = qw(catalog catalog_difference);
 
 my $in_schema = q{relnamespace = 'pulsimo'::regnamespace AND NOT c.relispartition AND c.relkind <> 'i'};
 
-# Each query gives one column of lines; the key says what they tell of. Indexes of partitions are left out with the
+# Each query gives one column of lines; the key says what they tell of. Indexes and policies of partitions are left out with the
 # partitions: those are data.
 my %queries = (
     extension => <<'SQL',
@@ -69,7 +69,9 @@ FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = 'pulsimo'::regnamespace AND NOT c.relispartition AND NOT t.tgisinternal
 SQL
     policy => <<'SQL',
-SELECT p::text FROM pg_policies p WHERE p.schemaname = 'pulsimo'
+SELECT p::text FROM pg_policies p
+WHERE p.schemaname = 'pulsimo' AND NOT EXISTS (
+    SELECT FROM pg_class c WHERE c.oid = format('%I.%I', p.schemaname, p.tablename)::regclass AND c.relispartition)
 SQL
     rule => <<'SQL',
 SELECT pg_get_ruledef(r.oid) FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class

@@ -78,6 +78,18 @@ VALUES (1, 'created', '2024-02-29 12:03+00', 'connection refused'), (3, 'acknowl
 INSERT INTO pulsimo.outbox (created_at, topic, incident_id, payload)
 VALUES ('2024-02-29 12:03+00', 'incident_opened', 1, '{"incident_id": 1, "detail": "\"quoted\" \\ ünï"}');
 SQL
+    [6, undef, <<'SQL'],
+UPDATE pulsimo.users SET status = 'disabled', database_role = 'some "role"' WHERE id = 1;
+UPDATE pulsimo.memberships SET status = 'disabled' WHERE user_id = 2;
+INSERT INTO pulsimo.project_members (project_id, user_id, role) VALUES (1, 2, 'editor');
+INSERT INTO pulsimo.invitations (organization_id, email, role, token_hash, created_at, expires_at)
+VALUES (2, 'c@example.org', 'viewer', '\x00ff', '2024-03-01 12:00+00', '2024-03-07 12:00+00');
+SQL
+    [7, undef, <<'SQL'],
+INSERT INTO pulsimo.passwords (user_id, hash, created_at) VALUES (1, '$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$aGFzaA', '2024-03-07 12:00+00');
+INSERT INTO pulsimo.user_sessions (user_id, token_hash, created_at, expires_at, client_address, application)
+VALUES (1, '\x01ff', '2024-03-07 12:00+00', '2024-03-08 12:00+00', '::1', 'a "b"');
+SQL
     [1, undef, <<'SQL'],
 DELETE FROM pulsimo.endpoints WHERE name = 'gone';
 SQL

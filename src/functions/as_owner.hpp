@@ -1,0 +1,40 @@
+// What functions do with other rights than those of their caller: look something up for their own decision, or be
+// carried out with the rights of the owner of the extension. In both cases the text that runs is fixed, fully qualified
+// and ours.
+//
+// This instead of SECURITY DEFINER, which forgets who called: inside pulsimo.X_as_owner(), caller() is the effective
+// user of whoever called pulsimo.X(), not the one at the bottom of the session, on whose behalf a function of somebody
+// else may be calling.
+#pragma once
+
+#include <vector>
+
+#include "pg/postgres.hpp"
+
+extern "C" {
+#include "executor/spi.h"
+}
+
+namespace pulsimo::functions {
+
+// The role whose rights count for what is being done: the effective user, or within pulsimo.X_as_owner() its caller.
+// InvalidOid within maintenance of the server (autovacuum, REINDEX ...), where a superuser runs functions of others.
+Oid caller() noexcept;
+
+// One question with one answer, planned once a session. To be kept in a static: its plan is never freed.
+class Lookup {
+  public:
+    Lookup(const char* sql, std::vector<Oid> types) : sql_(sql), types_(std::move(types)) {}
+
+    // The first column of the first row, by value; `found` is false without a row or when it is NULL. Asked with the
+    // rights of a superuser; sees what the statement that runs sees. For functions called by Postgres: raises as
+    // Postgres does.
+    Datum run(const Datum* arguments, bool& found);
+
+  private:
+    const char* sql_;
+    std::vector<Oid> types_;
+    SPIPlanPtr plan_ = nullptr;
+};
+
+}  // namespace pulsimo::functions

@@ -1,0 +1,96 @@
+// has_permission(): what row security and the guards of functions ask.
+//
+// A policy asks for every row, so answers are kept while they hold (see IdentityStamp); reading a thousand checks of an
+// endpoint costs one look at the tables. What allows what is pulsimo.permission_matrix and nothing else.
+
+#include <cstring>
+#include <string>
+#include <unordered_map>
+
+#include "functions/as_owner.hpp"
+#include "functions/identity.hpp"
+#include "pg/guard.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(pulsimo_has_permission);
+}
+
+namespace {
+
+using namespace pulsimo;
+using namespace pulsimo::functions;
+
+constexpr std::size_t kLongestAction = 31;
+constexpr std::size_t kMostAnswers = 65536;
+
+struct Question {
+    std::int64_t object;
+    char action[kLongestAction + 1];
+
+    bool operator==(const Question& other) const noexcept {
+        return object == other.object && strcmp(action, other.action) == 0;
+    }
+};
+
+struct QuestionHash {
+    std::size_t operator()(const Question& question) const noexcept {
+        return std::hash<std::int64_t>{}(question.object) * 31 + std::hash<std::string_view>{}(question.action);
+    }
+};
+
+using Answers = std::unordered_map<Question, bool, QuestionHash>;
+
+// The answers that hold now; empty when anything may have changed.
+Answers& answers() {
+    static Answers kept;
+    static IdentityStamp kept_since = {};
+    const IdentityStamp now = identity_stamp();
+    if (!(kept_since == now) || kept.size() >= kMostAnswers) kept.clear();
+    kept_since = now;
+    return kept;
+}
+
+Question question_of(FunctionCallInfo fcinfo) {
+    const text* action = PG_GETARG_TEXT_PP(0);
+    Question question = {PG_GETARG_INT64(1), {}};
+    const std::size_t length = VARSIZE_ANY_EXHDR(action);
+    if (length <= kLongestAction) memcpy(question.action, VARDATA_ANY(action), length);
+    return question;
+}
+
+// NULL when the matrix does not know the action.
+bool look_up(const Question& question, bool& known) {
+    static Lookup lookup("SELECT pulsimo.permits($1, $2, $3, $4)", {INT8OID, BOOLOID, TEXTOID, INT8OID});
+    const Datum arguments[] = {Int64GetDatum(current_user_id()), BoolGetDatum(is_operator()),
+                               CStringGetTextDatum(question.action), Int64GetDatum(question.object)};
+    return DatumGetBool(lookup.run(arguments, known));
+}
+
+bool find_answer(const Question& question, bool& known_answer) {
+    const auto found = answers().find(question);
+    if (found == answers().end()) return false;
+    known_answer = found->second;
+    return true;
+}
+
+}  // namespace
+
+PULSIMO_EXPORT Datum pulsimo_has_permission(PG_FUNCTION_ARGS) {
+    const Question question = question_of(fcinfo);
+    bool answer = false;
+    if (find_answer(question, answer)) PG_RETURN_BOOL(answer);
+    bool known = false;
+    answer = look_up(question, known);
+    if (!known) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("there is no action \"%s\"", text_to_cstring(PG_GETARG_TEXT_PP(0))),
+                        errhint("The view pulsimo.permission_matrix lists the actions.")));
+    }
+    return pg::entry([&] {
+        answers().emplace(question, answer);
+        return BoolGetDatum(answer);
+    });
+}

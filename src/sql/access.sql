@@ -1,0 +1,87 @@
+-- What a database role needs to use Pulsimo. The rights say which tables and functions; row security and the functions
+-- themselves say whose rows. A role without a user sees and changes nothing.
+
+-- Whatever is not here is for the operator and for workers.
+CREATE OR REPLACE VIEW pulsimo.access_rights WITH (security_invoker = true) AS
+SELECT r.privilege, r.object
+FROM (
+    SELECT 'SELECT' AS privilege, 'pulsimo.' || t.name AS object
+    FROM unnest('{organizations,users,memberships,project_members,projects,endpoints,health_checks,state_changes,
+                  certificates,incidents,incident_events,outbox,state,endpoint_facts,endpoint_status,schedule,
+                  active_incidents,organization_members,sessions,permission_matrix}'::text[]) AS t (name)
+    UNION ALL
+    -- Not the hashes of tokens.
+    SELECT 'SELECT (organization_id, email, role, created_at, expires_at)', 'pulsimo.invitations'
+    UNION ALL
+    SELECT 'SELECT (id, user_id, created_at, expires_at, client_address, application)', 'pulsimo.user_sessions'
+    UNION ALL
+    -- Not id: that a number is taken would tell of others. And DELETE is a right to LOCK the table.
+    SELECT p.name || '(project_id, name, url, check_interval, timeout, retry_interval, degraded_after,'
+                     ' failure_threshold, success_threshold, options, paused)', 'pulsimo.endpoints'
+    FROM unnest('{INSERT,UPDATE}'::text[]) AS p (name)
+    UNION ALL
+    SELECT p.name, 'pulsimo.projects' FROM unnest('{"INSERT (name, organization_id)",UPDATE (name)}'::text[]) AS p (name)
+    UNION ALL
+    SELECT 'EXECUTE', p.oid::regprocedure::text
+    FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace = 'pulsimo'::regnamespace AND p.proname::text = ANY (
+        '{current_user_id,is_operator,has_permission,require_permission,my_permissions,
+          add_user,invite_user,accept_invitation,disable_user,enable_user,remove_user,set_role,set_project_role,remove_project,
+          sign_in,use_session,sign_out,revoke_session,revoke_sessions,change_password,
+          add_endpoint,update_endpoint,pause_endpoint,resume_endpoint,remove_endpoint,check_now,
+          validate_endpoint,without_months,require_endpoint,lock_endpoint,require_project,default_project,only_project,
+          read_duration,read_text,read_integer,incident_timeline,uptime,time_in_status,status_periods,uptime_percent,
+          known_until,next_slot,dashboard,signs,readable_duration,is_running,version,installed_version,
+          module_version}'::text[])
+) r;
+REVOKE ALL ON pulsimo.access_rights FROM PUBLIC;
+COMMENT ON VIEW pulsimo.access_rights IS
+'Internal: the rights that grant_access() gives.';
+
+CREATE OR REPLACE FUNCTION pulsimo.require_role(database_role name) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = database_role) THEN
+        RAISE EXCEPTION 'role % does not exist', coalesce(quote_literal(database_role), 'null') USING
+            ERRCODE = 'undefined_object',
+            HINT = 'Make it with CREATE ROLE ... LOGIN.';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_role(name) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_role(name) IS
+'Internal: raises 42704 when there is no such role.';
+
+CREATE OR REPLACE FUNCTION pulsimo.grant_access(database_role name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    access record;
+BEGIN
+    PERFORM pulsimo.require_operator('grant access');
+    PERFORM pulsimo.require_role(database_role);
+    EXECUTE format('GRANT USAGE ON SCHEMA pulsimo TO %I', database_role);
+    FOR access IN SELECT r.privilege, r.object FROM pulsimo.access_rights r LOOP
+        EXECUTE format('GRANT %s ON %s %s TO %I', access.privilege,
+                       CASE WHEN access.privilege = 'EXECUTE' THEN 'FUNCTION' ELSE 'TABLE' END, access.object,
+                       database_role);
+    END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.grant_access(name) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.grant_access(name) IS
+'Gives a database role the rights to use Pulsimo as a tenant: its tables, views and functions, of which row security shows what the user may see whose database_role it is, and nothing to anybody else. For the operator. add_user() calls it when it is given a database_role; call it again after an update of the extension, which may have brought new functions.
+Errors: 42501 not the operator, 42704 there is no such role.
+Example: SELECT pulsimo.grant_access(''application'');';
+
+CREATE OR REPLACE FUNCTION pulsimo.revoke_access(database_role name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pulsimo.require_operator('revoke access');
+    PERFORM pulsimo.require_role(database_role);
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA pulsimo FROM %I', database_role);
+    EXECUTE format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pulsimo FROM %I', database_role);
+    EXECUTE format('REVOKE ALL ON SCHEMA pulsimo FROM %I', database_role);
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.revoke_access(name) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.revoke_access(name) IS
+'Takes all rights in Pulsimo away from a database role. For the operator. The user stays: see remove_user().
+Errors: 42501 not the operator, 42704 there is no such role.
+Example: SELECT pulsimo.revoke_access(''application'');';
