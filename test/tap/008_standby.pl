@@ -40,6 +40,10 @@ wait_for_sql($primary, 'postgres', "SELECT status FROM pulsimo.endpoint_status W
 wait_for_sql($primary, 'postgres', 'SELECT count(*) FROM pulsimo.active_incidents', '1');
 my $incident = $primary->safe_psql('postgres', 'SELECT id FROM pulsimo.active_incidents');
 $primary->safe_psql('postgres', q{SELECT pulsimo.create_partition('2024-01-01')});
+$primary->safe_psql('postgres', q{
+    SELECT pulsimo.add_user('ann@example.org', 'Annabel', o.id, 'owner', 'correct horse battery')
+    FROM pulsimo.organizations o;
+    SELECT pulsimo.sign_in('ann@example.org', 'correct horse battery')});
 my $standby = start_standby();
 
 sub ask { return $standby->safe_psql('postgres', $_[0]) }

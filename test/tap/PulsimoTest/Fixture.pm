@@ -79,6 +79,8 @@ INSERT INTO pulsimo.outbox (created_at, topic, incident_id, payload)
 VALUES ('2024-02-29 12:03+00', 'incident_opened', 1, '{"incident_id": 1, "detail": "\"quoted\" \\ ünï"}');
 SQL
     [6, undef, <<'SQL'],
+UPDATE pulsimo.incidents i SET organization_id = p.organization_id, project_id = p.id
+FROM pulsimo.endpoints e JOIN pulsimo.projects p ON p.id = e.project_id WHERE e.id = i.endpoint_id;
 UPDATE pulsimo.users SET status = 'disabled', database_role = 'some "role"' WHERE id = 1;
 UPDATE pulsimo.memberships SET status = 'disabled' WHERE user_id = 2;
 INSERT INTO pulsimo.project_members (project_id, user_id, role) VALUES (1, 2, 'editor');
