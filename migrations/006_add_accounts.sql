@@ -29,11 +29,13 @@ CREATE TABLE pulsimo.invitations (
     email text NOT NULL,
     role pulsimo.organization_role NOT NULL,
     token_hash bytea NOT NULL CONSTRAINT invitations_token_hash_key UNIQUE,
+    invited_by bigint REFERENCES pulsimo.users (id) ON DELETE CASCADE,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     expires_at timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX invitations_organization_id_email_key
     ON pulsimo.invitations (organization_id, pg_catalog.lower(email));
+CREATE INDEX invitations_invited_by_idx ON pulsimo.invitations (invited_by);
 
 -- An incident stays with the organization and the project it happened in, whatever becomes of the endpoint. Both are
 -- filled in by a trigger; NULL where the endpoint was gone before this migration, or the project is now.

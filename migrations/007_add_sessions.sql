@@ -12,7 +12,8 @@ CREATE TABLE pulsimo.passwords (
 );
 CREATE INDEX passwords_user_id_idx ON pulsimo.passwords (user_id, id);
 
--- Whoever shows the token acts as the user. Only its hash is kept.
+-- Whoever shows the token acts as the user. Only its hash is kept. Not dumped: a session that was ended since must not come
+-- back to life.
 CREATE TABLE pulsimo.user_sessions (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     user_id bigint NOT NULL REFERENCES pulsimo.users (id) ON DELETE CASCADE,
@@ -27,5 +28,3 @@ CREATE INDEX user_sessions_expires_at_idx ON pulsimo.user_sessions (expires_at);
 
 SELECT pg_catalog.pg_extension_config_dump('pulsimo.passwords', '');
 SELECT pg_catalog.pg_extension_config_dump('pulsimo.passwords_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('pulsimo.user_sessions', '');
-SELECT pg_catalog.pg_extension_config_dump('pulsimo.user_sessions_id_seq', '');

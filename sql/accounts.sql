@@ -30,7 +30,7 @@ SELECT pulsimo.add_user('n@a.example', 'N', 1, database_role => 'regress_mia');
 SELECT pulsimo.add_user('n@a.example', 'N', 1, database_role => 'regress_missing');
 SELECT pulsimo.add_organization('A');
 SELECT pulsimo.add_organization(' ');
-SELECT pulsimo.set_role(5, 1, 'admin');
+SELECT pulsimo.set_role(99, 1, 'admin');
 SELECT pulsimo.disable_user(99);
 SELECT pulsimo.remove_user(NULL, 1);
 SELECT pulsimo.set_project_role(99, 1, 'viewer');
@@ -56,7 +56,7 @@ SELECT pulsimo.remove_user(3);
 -- Whoever is in another organization is not told from whoever is in none.
 SELECT pulsimo.set_role(5, 1, 'viewer');
 SELECT pulsimo.set_role(99, 1, 'viewer');
--- Whoever has an account is invited, and not seen before they accept. The operator can add them; the account stays.
+-- Whoever has an account is invited, and not seen before they accept. The operator can make them a member.
 SELECT pulsimo.add_user('bob@b.example', 'Robert', 1, 'viewer');
 SELECT length(pulsimo.invite_user('bob@b.example', 1, 'viewer')), length(pulsimo.invite_user('nobody@b.example', 1, 'viewer'));
 SELECT user_id, email, name, role, status FROM pulsimo.organization_members WHERE email LIKE '%b.example';
@@ -64,6 +64,7 @@ SELECT count(*) FROM pulsimo.users WHERE id = 5;
 SELECT pulsimo.set_project_role(5, 1, 'viewer');
 RESET ROLE;
 SELECT pulsimo.add_user('bob@b.example', 'Robert', 1, 'viewer') AS bob;
+SELECT pulsimo.set_role(5, 1, 'viewer');
 SET ROLE regress_adam;
 SELECT user_id, email, name, role, status FROM pulsimo.organization_members WHERE user_id = 5;
 SELECT pulsimo.remove_user(5, 1);

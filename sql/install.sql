@@ -20,7 +20,7 @@ WHERE e.extname = 'pulsimo' AND d.deptype = 'e' AND NOT EXISTS (
 SELECT pg_describe_object(classid, objid, 0) AS member FROM members
 ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
 
--- What a dump leaves out on purpose: the checks, because partitions dump themselves, and whether it runs.
+-- What a dump leaves out on purpose: the checks, because partitions dump themselves, whether it runs, and who is signed in.
 SELECT c.relname, c.relkind FROM members m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
 WHERE c.relkind IN ('r', 'p', 'S') AND NOT EXISTS (
     SELECT FROM pg_extension e WHERE e.extname = 'pulsimo' AND c.oid = ANY (e.extconfig))

@@ -15,7 +15,7 @@ INSERT INTO pulsimo.projects (organization_id, name) VALUES (1, 'of A'), (2, 'of
 SELECT pulsimo.add_user('ann@a.example', 'Annabel', 1, 'member', 'short');
 SELECT pulsimo.add_user('ann@a.example', 'Annabel', 1, 'member', 'aaaaaaaabbbbbbbb');
 SELECT pulsimo.add_user('ann@a.example', 'Annabel', 1, 'member', 'I am ANNABEL and so on');
-SELECT pulsimo.add_user('ann@a.example', 'Annabel', 1, 'member', 'my name is ann, really');
+SELECT pulsimo.add_user('annie@a.example', 'Annabel', 1, 'member', 'my address is annie at a');
 SELECT pulsimo.add_user('ann@a.example', 'Annabel', 1, 'member', repeat('long word ', 103));
 SELECT count(*) FROM pulsimo.users;
 SELECT pulsimo.add_user('ann@a.example', 'Annabel', 1, 'member', 'correct horse battery') AS ann_id,
@@ -42,8 +42,8 @@ SELECT pulsimo.use_session(:'bob') = :bob_id AS bob;
 SELECT name FROM pulsimo.projects;
 ROLLBACK;
 SELECT name FROM pulsimo.projects;
--- In one transaction the last one counts. A subtransaction that is rolled back takes its identity with it, and what was
--- before does not come back: nobody is the safe answer.
+-- In one transaction the last one counts. A subtransaction that is rolled back takes its identity with it; what was
+-- before does not come back, so it is the role that counts again.
 BEGIN;
 SELECT pulsimo.use_session(:'ann') = :ann_id AS ann;
 SELECT pulsimo.use_session(:'bob') = :bob_id AS bob;
@@ -83,8 +83,8 @@ RESET ROLE;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pulsimo TO regress_pool;
 SET ROLE regress_pool;
 SELECT pulsimo.act_for(:ann_id);
-SELECT pulsimo.begin_attempt('ann@a.example');
-SELECT pulsimo.forget_attempts('ann@a.example');
+SELECT pulsimo.is_sign_in_locked('ann@a.example');
+SELECT pulsimo.note_sign_in('ann@a.example', true);
 SELECT pulsimo.store_password(:ann_id, 'another horse battery');
 SELECT pulsimo.check_password('ann@a.example', 'x');
 SELECT pulsimo.set_password(:ann_id, 'another horse battery');
@@ -179,6 +179,43 @@ SELECT pg_temp.attempt('IDA@a.example', 'yellow submarine');
 SELECT n, pg_temp.attempt('ghost@a.example', 'guess ' || n) FROM generate_series(1, 6) n;
 SELECT pg_temp.attempt('bob@b.example', 'staple donkey engine');
 RESET ROLE;
+-- An invitation is good as long as whoever invited may still do so; and it can be taken back.
+SELECT pulsimo.add_user('olga@a.example', 'Olga', 1, 'owner', 'purple elephant') AS olga_id \gset
+SET ROLE regress_pool;
+SELECT pulsimo.sign_in('olga@a.example', 'purple elephant') AS olga \gset
+BEGIN;
+SELECT pulsimo.use_session(:'olga') = :olga_id AS olga;
+SELECT pulsimo.invite_user('eve@a.example', 1, 'owner') AS eve, pulsimo.invite_user('max@a.example', 1, 'owner') AS max \gset
+SELECT pulsimo.revoke_invitation('MAX@a.example', 1);
+COMMIT;
+RESET ROLE;
+SELECT pulsimo.revoke_invitation('max@a.example', 1);
+SELECT email, invited_by = :olga_id AS by_olga FROM pulsimo.invitations;
+UPDATE pulsimo.memberships SET role = 'admin' WHERE user_id = :olga_id;
+SET ROLE regress_pool;
+SELECT pulsimo.accept_invitation(:'eve', 'Eve', 'crimson tortoise');
+SELECT pulsimo.accept_invitation(:'max', 'Max', 'crimson tortoise');
+RESET ROLE;
+UPDATE pulsimo.memberships SET role = 'owner' WHERE user_id = :olga_id;
+SET ROLE regress_pool;
+SELECT pulsimo.accept_invitation(:'eve', 'Eve', 'crimson tortoise') > 0 AS accepted;
+
+-- Disabling ends what is under way, too.
+BEGIN;
+SELECT pulsimo.use_session(:'olga') = :olga_id AS olga;
+SELECT count(*) FROM pulsimo.projects;
+RESET ROLE;
+UPDATE pulsimo.users SET status = 'disabled' WHERE id = :olga_id;
+SET ROLE regress_pool;
+SELECT count(*) FROM pulsimo.projects;
+ROLLBACK;
+RESET ROLE;
+UPDATE pulsimo.user_sessions SET expires_at = now() - interval '1 s';
+UPDATE pulsimo.invitations SET expires_at = now() - interval '1 s';
+SELECT pulsimo.forget_expired();
+SELECT count(*) FROM pulsimo.user_sessions;
+SELECT count(*) FROM pulsimo.invitations;
+
 -- A statement with a secret in it is not to be seen.
 BEGIN;
 SELECT 1 AS "a secret", (SELECT 'x' FROM pulsimo.hide_statement()) AS x,

@@ -13,9 +13,9 @@
 namespace pulsimo::engine {
 
 // The columns of health_checks in the order of the fields of a row.
-constexpr std::array kCheckColumns = {"endpoint_id", "checked_at",  "status",      "response_us",
-                                      "dns_us",      "connect_us",  "tls_us",      "first_byte_us",
-                                      "transfer_us", "http_status", "error_class", "error"};
+inline constexpr std::array kCheckColumns = {"endpoint_id", "checked_at",  "status",      "response_us",
+                                             "dns_us",      "connect_us",  "tls_us",      "first_byte_us",
+                                             "transfer_us", "http_status", "error_class", "error"};
 
 // Before the first row, and after the last.
 void begin_rows(std::string& out);

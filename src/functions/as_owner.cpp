@@ -5,6 +5,7 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
@@ -76,6 +77,7 @@ PULSIMO_EXPORT Datum pulsimo_as_owner(PG_FUNCTION_ARGS) {
     if (function->fn_extra == nullptr) function->fn_extra = find_worker(function);
     auto* worker = static_cast<FmgrInfo*>(function->fn_extra);
     const Oid caller_before = caller_of_owner_function;
+    const Oid collation = fcinfo->fncollation;
     const Oid caller_now = caller();
     if (!OidIsValid(caller_now)) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -90,11 +92,13 @@ PULSIMO_EXPORT Datum pulsimo_as_owner(PG_FUNCTION_ARGS) {
         caller_of_owner_function = caller_now;
         SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, context | SECURITY_LOCAL_USERID_CHANGE);
         fcinfo->flinfo = worker;
+        fcinfo->fncollation = DEFAULT_COLLATION_OID;  // not one of the caller's, in which other texts are equal
         result = FunctionCallInvoke(fcinfo);
     }
     PG_FINALLY();
     {
         fcinfo->flinfo = function;
+        fcinfo->fncollation = collation;
         caller_of_owner_function = caller_before;
         SetUserIdAndSecContext(user, context);
     }

@@ -78,6 +78,7 @@ IdentityStamp identity_stamp() {
 std::int64_t current_user_id() {
     static IdentityStamp known_at = {};
     static std::int64_t known = kNobody;
+    if (!OidIsValid(caller())) return kNobody;
     if (acting_for.user_id != kNobody) return acting_for.user_id;
     const IdentityStamp now = identity_stamp();
     if (known_at == now) return known;

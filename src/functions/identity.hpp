@@ -16,7 +16,7 @@ constexpr std::int64_t kNobody = 0;
 // Raises what reading pulsimo.users raises.
 std::int64_t current_user_id();
 
-// Until the transaction, or the subtransaction this is called in, ends in any way.
+// Until the transaction ends, or the subtransaction this is called in is rolled back: then it is the role that counts.
 void act_for(std::int64_t user_id);
 
 // A superuser whose session acts for nobody else: allowed everything, as everywhere in the server.

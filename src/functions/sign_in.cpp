@@ -10,8 +10,8 @@ extern "C" {
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 
-PG_FUNCTION_INFO_V1(pulsimo_begin_attempt);
-PG_FUNCTION_INFO_V1(pulsimo_forget_attempts);
+PG_FUNCTION_INFO_V1(pulsimo_is_sign_in_locked);
+PG_FUNCTION_INFO_V1(pulsimo_note_sign_in);
 PG_FUNCTION_INFO_V1(pulsimo_act_for);
 PG_FUNCTION_INFO_V1(pulsimo_hide_statement);
 }
@@ -19,10 +19,24 @@ PG_FUNCTION_INFO_V1(pulsimo_hide_statement);
 namespace {
 
 using namespace pulsimo;
+using worker::SignInAttempts;
 
 std::uint64_t hash_of(const text* who) {
     return hash_bytes_extended(reinterpret_cast<const unsigned char*>(VARDATA_ANY(who)),
                                static_cast<int>(VARSIZE_ANY_EXHDR(who)), 0);
+}
+
+worker::AttemptLimit limit() {
+    return {worker::settings::sign_in_attempts, std::int64_t{worker::settings::sign_in_window_s} * USECS_PER_SEC};
+}
+
+worker::SignInAttempts& sign_in_attempts() {
+    if (worker::shared() == nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("nobody can sign in, because pulsimo is not preloaded"),
+                        errhint("Add \"pulsimo\" to shared_preload_libraries and restart the server.")));
+    }
+    return worker::shared()->sign_in_attempts;
 }
 
 // For functions that only those of the extension call, with the rights of its owner. Somebody may have been granted
@@ -34,28 +48,28 @@ void require_owner(const char* function) {
 
 }  // namespace
 
-PULSIMO_EXPORT Datum pulsimo_begin_attempt(PG_FUNCTION_ARGS) {
-    require_owner("begin_attempt");
-    if (worker::shared() == nullptr) {
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("nobody can sign in, because pulsimo is not preloaded"),
-                        errhint("Add \"pulsimo\" to shared_preload_libraries and restart the server.")));
-    }
+// Before the password is looked at: costs nothing.
+PULSIMO_EXPORT Datum pulsimo_is_sign_in_locked(PG_FUNCTION_ARGS) {
+    require_owner("is_sign_in_locked");
     const std::uint64_t who = hash_of(PG_GETARG_TEXT_PP(0));
     const TimestampTz now = GetCurrentTimestamp();
+    SignInAttempts& attempts = sign_in_attempts();
     worker::SharedLock lock;
-    PG_RETURN_BOOL(worker::begin_attempt(worker::shared()->sign_in_attempts, MyDatabaseId, who, now,
-                                         worker::settings::sign_in_attempts,
-                                         std::int64_t{worker::settings::sign_in_window_s} * USECS_PER_SEC));
+    PG_RETURN_BOOL(worker::is_locked(attempts, MyDatabaseId, who, now, limit()));
 }
 
-PULSIMO_EXPORT Datum pulsimo_forget_attempts(PG_FUNCTION_ARGS) {
-    require_owner("forget_attempts");
-    if (worker::shared() == nullptr) PG_RETURN_VOID();
+// After it was looked at: whether that counts. Of many that were looked at at the same time, no more than the limit do.
+PULSIMO_EXPORT Datum pulsimo_note_sign_in(PG_FUNCTION_ARGS) {
+    require_owner("note_sign_in");
     const std::uint64_t who = hash_of(PG_GETARG_TEXT_PP(0));
+    const bool matched = PG_GETARG_BOOL(1);
+    const TimestampTz now = GetCurrentTimestamp();
+    SignInAttempts& attempts = sign_in_attempts();
     worker::SharedLock lock;
-    worker::forget_attempts(worker::shared()->sign_in_attempts, MyDatabaseId, who);
-    PG_RETURN_VOID();
+    const bool counts = !worker::is_locked(attempts, MyDatabaseId, who, now, limit());
+    if (counts && matched) worker::forget_failures(attempts, MyDatabaseId, who);
+    if (counts && !matched) worker::note_failure(attempts, MyDatabaseId, who, now, limit());
+    PG_RETURN_BOOL(counts);
 }
 
 PULSIMO_EXPORT Datum pulsimo_act_for(PG_FUNCTION_ARGS) {

@@ -26,7 +26,7 @@ FROM (
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'pulsimo'::regnamespace AND p.proname::text = ANY (
         '{current_user_id,is_operator,has_permission,require_permission,my_permissions,
-          add_user,invite_user,accept_invitation,disable_user,enable_user,remove_user,set_role,set_project_role,remove_project,
+          add_user,invite_user,revoke_invitation,accept_invitation,disable_user,enable_user,remove_user,set_role,set_project_role,remove_project,
           sign_in,use_session,sign_out,revoke_session,revoke_sessions,change_password,
           add_endpoint,update_endpoint,pause_endpoint,resume_endpoint,remove_endpoint,check_now,
           validate_endpoint,without_months,require_endpoint,lock_endpoint,require_project,default_project,only_project,

@@ -75,6 +75,26 @@ REVOKE ALL ON FUNCTION pulsimo.require_rank(bigint, pulsimo.organization_role) F
 COMMENT ON FUNCTION pulsimo.require_rank(bigint, pulsimo.organization_role) IS
 'Internal: raises 42501 when a role is higher than that of the caller, 22004 when it is null.';
 
+CREATE OR REPLACE FUNCTION pulsimo.is_member(organization bigint, account bigint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pulsimo.memberships m WHERE m.organization_id = organization AND m.user_id = account);
+$$;
+REVOKE ALL ON FUNCTION pulsimo.is_member(bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.is_member(bigint, bigint) IS
+'Internal: whether a user belongs to an organization.';
+
+CREATE OR REPLACE FUNCTION pulsimo.may_invite(inviter bigint, organization bigint, as_role pulsimo.organization_role)
+RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT inviter IS NULL OR (
+        pulsimo.permits(inviter, false, 'members.change', organization)
+        AND as_role >= (SELECT m.role FROM pulsimo.memberships m
+                        WHERE m.organization_id = organization AND m.user_id = inviter));
+$$;
+REVOKE ALL ON FUNCTION pulsimo.may_invite(bigint, bigint, pulsimo.organization_role) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.may_invite(bigint, bigint, pulsimo.organization_role) IS
+'Internal: whether a user may (still) invite into an organization for a role. NULL stands for the operator.';
+
 CREATE OR REPLACE FUNCTION pulsimo.require_owner_left(organization bigint, had_owner boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -154,9 +174,9 @@ REVOKE ALL ON FUNCTION pulsimo.require_address(text) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.require_address(text) IS
 'Internal: raises 22023 when this is no e-mail address.';
 
--- An account may exist already, perhaps for another organization. Then the operator may use it, which stays as it is;
--- others may not, or they would learn its name and have somebody as a member who was not asked.
-CREATE OR REPLACE FUNCTION pulsimo.find_or_add_account(address text, called text) RETURNS bigint
+-- Whoever has an account already, perhaps of another organization, is not made a member without being asked. And somebody
+-- who knows the password of an address need not be the person one means.
+CREATE OR REPLACE FUNCTION pulsimo.add_account(address text, called text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     account bigint;
@@ -167,19 +187,16 @@ BEGIN
         ON CONFLICT (lower(email)) DO NOTHING
         RETURNING u.id INTO account;
     IF account IS NULL THEN
-        IF NOT pulsimo.is_operator() THEN
-            RAISE EXCEPTION '% has an account already', address USING
-                ERRCODE = 'unique_violation',
-                HINT = 'Invite them with pulsimo.invite_user(), so that they can say whether they want to.';
-        END IF;
-        SELECT u.id INTO account FROM pulsimo.users u WHERE lower(u.email) = lower(address);
+        RAISE EXCEPTION '% has an account already', address USING
+            ERRCODE = 'unique_violation',
+            HINT = 'Invite them with pulsimo.invite_user(), so that they can say whether they want to.';
     END IF;
     RETURN account;
 END $$;
-REVOKE ALL ON FUNCTION pulsimo.find_or_add_account(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.find_or_add_account(text, text) IS
-'Internal: the id of the account with this address, made when it is missing.
-Errors: 22023 email or name is not acceptable, 23505 there is one and the caller is not the operator.';
+REVOKE ALL ON FUNCTION pulsimo.add_account(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.add_account(text, text) IS
+'Internal: makes an account and returns its id.
+Errors: 22023 email or name is not acceptable, 23505 there is one.';
 
 CREATE OR REPLACE FUNCTION pulsimo.join_organization(
     organization bigint, account bigint, as_role pulsimo.organization_role
@@ -219,7 +236,7 @@ BEGIN
     IF database_role IS NOT NULL THEN
         PERFORM pulsimo.require_operator('say whose database role it is');
     END IF;
-    account := pulsimo.find_or_add_account(email, name);
+    account := pulsimo.add_account(email, name);
     PERFORM pulsimo.join_organization(organization, account, role);
     IF password IS NOT NULL THEN
         PERFORM pulsimo.store_password(account, password);
@@ -244,14 +261,14 @@ CREATE OR REPLACE FUNCTION pulsimo.add_user(
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.add_user(text, text, bigint, pulsimo.organization_role, text, name) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.add_user(text, text, bigint, pulsimo.organization_role, text, name) IS
-'Makes a person a member of an organization and returns the id of the user. Only the operator can do that with somebody who has an account already, which stays as it is; others invite them.
+'Adds an account for a person, makes them a member of an organization and returns the id of the user. Whoever has an account already is invited instead; the operator can make them a member with set_role().
 email: at most 254 characters, unique without regard to case.
-name: one line of at most 200 characters; of an existing account it stays.
+name: one line of at most 200 characters.
 organization: its id.
 role: owner, admin, member or viewer, not above the caller''s own.
 password: what they sign_in() with.
 database_role: the role with which they log in; for the operator. It gets the rights that grant_access() gives.
-Errors: 42501 may not change members, role above one''s own, or database_role from somebody else than the operator; 22023 email, name or password is not acceptable; 23505 is a member already, has an account and the caller is not the operator, or database_role is that of another user; 42704 there is no such role; P0002 unknown organization.
+Errors: 22004 role is null; 42501 may not change members, role above one''s own, or database_role from somebody else than the operator; 22023 email, name or password is not acceptable; 23505 there is such an account, or database_role is that of another user; 42704 there is no such role; P0002 unknown organization.
 Example: SELECT pulsimo.add_user(''ann@example.org'', ''Ann'', 1, ''viewer'', database_role => ''ann'');';
 
 CREATE OR REPLACE FUNCTION pulsimo.new_token(prefix text) RETURNS text
@@ -281,8 +298,9 @@ BEGIN
             HINT = 'To give another role call pulsimo.set_role().';
     END IF;
     DELETE FROM pulsimo.invitations i WHERE i.organization_id = organization AND lower(i.email) = lower(invite_user_as_owner.email);
-    INSERT INTO pulsimo.invitations (organization_id, email, role, token_hash, expires_at)
-    VALUES (organization, invite_user_as_owner.email, role, sha256(convert_to(token, 'UTF8')), clock_timestamp() + valid);
+    INSERT INTO pulsimo.invitations (organization_id, email, role, token_hash, invited_by, expires_at)
+    VALUES (organization, invite_user_as_owner.email, role, sha256(convert_to(token, 'UTF8')),
+            CASE WHEN NOT pulsimo.is_operator() THEN pulsimo.current_user_id() END, clock_timestamp() + valid);
     RETURN token;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.invite_user_as_owner(text, bigint, pulsimo.organization_role, interval) FROM PUBLIC;
@@ -294,13 +312,36 @@ CREATE OR REPLACE FUNCTION pulsimo.invite_user(
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.invite_user(text, bigint, pulsimo.organization_role, interval) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.invite_user(text, bigint, pulsimo.organization_role, interval) IS
-'Invites a person into an organization and returns the token that they give to accept_invitation(). It is shown this once; only its hash is kept. Inviting again replaces an invitation that was not accepted.
+'Invites a person into an organization and returns the token that they give to accept_invitation(). It is shown this once; only its hash is kept. Inviting again replaces an invitation that was not accepted. It is good as long as whoever invited may still do so.
 email: at most 254 characters.
 organization: its id.
 role: owner, admin, member or viewer, not above the caller''s own.
 valid: how long the token is good, at most 90 days.
 Errors: 42501 may not change members or role above one''s own, 22023 email or valid is not acceptable, 23505 is a member already, P0002 unknown organization.
 Example: SELECT pulsimo.invite_user(''bob@example.org'', 1, ''admin'');';
+
+CREATE OR REPLACE FUNCTION pulsimo.revoke_invitation_as_owner(email text, organization bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pulsimo.begin_member_change(organization);
+    DELETE FROM pulsimo.invitations i
+    WHERE i.organization_id = organization AND lower(i.email) = lower(revoke_invitation_as_owner.email);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is not invited into organization %', coalesce(email, 'null'), organization USING
+            ERRCODE = 'no_data_found',
+            HINT = 'The view pulsimo.organization_members lists who is.';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.revoke_invitation_as_owner(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.revoke_invitation_as_owner(text, bigint) IS
+'Internal: revoke_invitation(), with the rights of the owner.';
+CREATE OR REPLACE FUNCTION pulsimo.revoke_invitation(email text, organization bigint) RETURNS void
+LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
+REVOKE ALL ON FUNCTION pulsimo.revoke_invitation(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.revoke_invitation(text, bigint) IS
+'Takes an invitation back that was not accepted.
+Errors: 42501 may not change members, P0002 there is none, or unknown organization.
+Example: SELECT pulsimo.revoke_invitation(''bob@example.org'', 1);';
 
 CREATE OR REPLACE FUNCTION pulsimo.disable_user_as_owner(user_id bigint, organization bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -367,7 +408,7 @@ BEGIN
     PERFORM pulsimo.lock_organization(m.organization_id) FROM (
         SELECT m.organization_id FROM pulsimo.memberships m WHERE m.user_id = lock_organizations_of.user_id
         ORDER BY m.organization_id) m;
-    PERFORM FROM pulsimo.users u WHERE u.id = lock_organizations_of.user_id FOR UPDATE;
+    PERFORM FROM pulsimo.users u WHERE u.id = lock_organizations_of.user_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'user % does not exist', coalesce(user_id::text, 'null') USING
             ERRCODE = 'no_data_found',
@@ -427,6 +468,11 @@ DECLARE
 BEGIN
     PERFORM pulsimo.begin_member_change(organization);
     PERFORM pulsimo.require_rank(organization, role);
+    IF pulsimo.is_operator() AND NOT pulsimo.is_member(organization, user_id) THEN
+        PERFORM pulsimo.lock_organizations_of(user_id);  -- there is such a user
+        PERFORM pulsimo.join_organization(organization, user_id, role);
+        RETURN;
+    END IF;
     PERFORM pulsimo.require_rank(organization, pulsimo.require_member(organization, user_id));
     had_owner := pulsimo.has_owner(organization);
     UPDATE pulsimo.memberships m SET role = set_role_as_owner.role
@@ -441,7 +487,7 @@ RETURNS void
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.set_role(bigint, bigint, pulsimo.organization_role) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.set_role(bigint, bigint, pulsimo.organization_role) IS
-'Gives a member of an organization another role. Nobody can raise their own, or give one above it.
+'Gives a member of an organization another role. Nobody can raise their own, or give one above it. The operator can make somebody a member this way who has an account.
 Errors: 42501 may not change members, or the old or new role is above one''s own; P0002 no member; 55000 the last owner.
 Example: SELECT pulsimo.set_role(7, 1, ''admin'');';
 

@@ -149,6 +149,7 @@ COMMENT ON FUNCTION pulsimo.require_endpoint(bigint) IS
 CREATE OR REPLACE FUNCTION pulsimo.lock_endpoint(id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM pulsimo.require_endpoint(id);  -- first, so that a lock on one that is not seen does not show
     PERFORM FROM pulsimo.endpoints e WHERE e.id = lock_endpoint.id FOR NO KEY UPDATE;
     PERFORM pulsimo.require_endpoint(id);
     PERFORM pulsimo.require_permission('endpoints.change', e.project_id)

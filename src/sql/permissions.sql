@@ -60,9 +60,10 @@ BEGIN
                                       ELSE (SELECT e.project_id FROM pulsimo.endpoints e WHERE e.id = object) END;
         SELECT p.organization_id INTO organization FROM pulsimo.projects p WHERE p.id = project;
     END IF;
-    IF EXISTS (SELECT FROM pulsimo.memberships s
-               WHERE s.organization_id = organization AND s.user_id = acting_user AND s.status <> 'active') THEN
-        RETURN false;  -- disabled in the organization, whatever the role in a project
+    IF NOT EXISTS (SELECT FROM pulsimo.users u WHERE u.id = acting_user AND u.status = 'active')
+        OR EXISTS (SELECT FROM pulsimo.memberships s
+                   WHERE s.organization_id = organization AND s.user_id = acting_user AND s.status <> 'active') THEN
+        RETURN false;  -- disabled, whatever the role in a project
     END IF;
     RETURN EXISTS (
             SELECT FROM pulsimo.memberships s

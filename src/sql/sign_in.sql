@@ -14,18 +14,18 @@ REVOKE ALL ON FUNCTION pulsimo.password_matches(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.password_matches(text, text) IS
 'Internal: whether a password is the one of the hash. Takes as long, and is false, when hash is NULL.';
 
-CREATE OR REPLACE FUNCTION pulsimo.begin_attempt(who text) RETURNS boolean
-LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_begin_attempt';
-REVOKE ALL ON FUNCTION pulsimo.begin_attempt(text) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.begin_attempt(text) IS
-'Internal: counts an attempt to sign in, whatever becomes of the transaction. False when there were too many.
+CREATE OR REPLACE FUNCTION pulsimo.is_sign_in_locked(who text) RETURNS boolean
+LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_is_sign_in_locked';
+REVOKE ALL ON FUNCTION pulsimo.is_sign_in_locked(text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.is_sign_in_locked(text) IS
+'Internal: whether there were too many failed attempts to sign in.
 Errors: 55000 the library is not preloaded.';
 
-CREATE OR REPLACE FUNCTION pulsimo.forget_attempts(who text) RETURNS void
-LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_forget_attempts';
-REVOKE ALL ON FUNCTION pulsimo.forget_attempts(text) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.forget_attempts(text) IS
-'Internal: what follows on an attempt that succeeded.';
+CREATE OR REPLACE FUNCTION pulsimo.note_sign_in(who text, matched boolean) RETURNS boolean
+LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_note_sign_in';
+REVOKE ALL ON FUNCTION pulsimo.note_sign_in(text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.note_sign_in(text, boolean) IS
+'Internal: counts a failed attempt to sign in, whatever becomes of the transaction, or forgets those before one that succeeded. False when there were too many meanwhile: then it did not succeed.';
 
 CREATE OR REPLACE FUNCTION pulsimo.act_for(acting_user bigint) RETURNS void
 LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_act_for';
@@ -51,9 +51,8 @@ BEGIN
         problem := 'it is longer than 1024 bytes';
     ELSIF (SELECT count(DISTINCT c) FROM regexp_split_to_table(lower(password), '') c) < 6 THEN
         problem := 'it has fewer than six different characters';
-    ELSIF EXISTS (SELECT FROM pulsimo.users u WHERE u.id = account
-                  AND (strpos(lower(password), lower(split_part(u.email, '@', 1))) > 0
-                       OR strpos(lower(password), lower(u.name)) > 0)) THEN
+    ELSIF EXISTS (SELECT FROM pulsimo.users u, unnest(ARRAY[split_part(u.email, '@', 1), u.name]) AS part
+                  WHERE u.id = account AND length(part) >= 4 AND strpos(lower(password), lower(part)) > 0) THEN
         problem := 'it contains the name or the address of the user';
     ELSIF EXISTS (
         SELECT FROM (SELECT p.hash FROM pulsimo.passwords p WHERE p.user_id = account ORDER BY p.id DESC LIMIT 5) old
@@ -73,7 +72,7 @@ COMMENT ON FUNCTION pulsimo.require_good_password(bigint, text) IS
 CREATE OR REPLACE FUNCTION pulsimo.store_password(account bigint, password text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM FROM pulsimo.users u WHERE u.id = account FOR UPDATE;
+    PERFORM FROM pulsimo.users u WHERE u.id = account FOR NO KEY UPDATE;
     PERFORM pulsimo.require_good_password(account, password);
     INSERT INTO pulsimo.passwords (user_id, hash) VALUES (account, pulsimo.hash_password(password));
     DELETE FROM pulsimo.passwords p WHERE p.user_id = account AND p.id NOT IN (
@@ -92,20 +91,24 @@ DECLARE
     address constant text := lower(coalesce(email, ''));
     account bigint;
     hash text;
+    matches boolean;
+    locked boolean := true;
 BEGIN
-    IF NOT pulsimo.begin_attempt(address) THEN
-        RAISE EXCEPTION 'too many failed attempts to sign in' USING
-            ERRCODE = 'invalid_authorization_specification',
-            HINT = 'Try again later. The limit is pulsimo.sign_in_attempts within pulsimo.sign_in_window.';
-    END IF;
     SELECT u.id, p.hash INTO account, hash
     FROM pulsimo.users u JOIN pulsimo.passwords p ON p.user_id = u.id
     WHERE lower(u.email) = address AND u.status = 'active'
     ORDER BY p.id DESC LIMIT 1;
-    IF NOT pulsimo.password_matches(coalesce(password, ''), hash) THEN
+    IF NOT pulsimo.is_sign_in_locked(address) THEN
+        matches := pulsimo.password_matches(coalesce(password, ''), hash);
+        locked := NOT pulsimo.note_sign_in(address, matches);
+    END IF;
+    IF locked THEN
+        RAISE EXCEPTION 'too many failed attempts to sign in' USING
+            ERRCODE = 'invalid_authorization_specification',
+            HINT = 'Try again later. The limit is pulsimo.sign_in_attempts within pulsimo.sign_in_window.';
+    ELSIF NOT matches THEN
         RAISE EXCEPTION 'the address or the password is wrong' USING ERRCODE = 'invalid_password';
     END IF;
-    PERFORM pulsimo.forget_attempts(address);
     RETURN account;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.check_password(text, text) FROM PUBLIC;
@@ -121,7 +124,6 @@ DECLARE
 BEGIN
     PERFORM pulsimo.hide_statement();
     account := pulsimo.check_password(email, password);
-    DELETE FROM pulsimo.user_sessions s WHERE s.expires_at < clock_timestamp();
     INSERT INTO pulsimo.user_sessions (user_id, token_hash, expires_at, client_address, application)
     VALUES (account, sha256(convert_to(token, 'UTF8')),
             clock_timestamp() + current_setting('pulsimo.session_life')::interval,
@@ -136,7 +138,7 @@ CREATE OR REPLACE FUNCTION pulsimo.sign_in(email text, password text) RETURNS te
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.sign_in(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.sign_in(text, text) IS
-'Opens a session and returns its token, which use_session() takes. It is shown this once; only its hash is kept. The rest of the transaction acts for the user. Hand over the password as a parameter and not in the text of the statement, which log_statement would write down.
+'Opens a session and returns its token, which use_session() takes. It is shown this once; only its hash is kept. The rest of the transaction acts for the user. Hand over the password as a parameter, and set log_parameter_max_length to 0 where statements are logged.
 Errors: 28P01 the address or the password is wrong (the same for a user who does not exist); 28000 too many failed attempts, whoever it is: wait for pulsimo.sign_in_window; 55000 the library is not preloaded.
 Example: SELECT pulsimo.sign_in($1, $2);';
 
@@ -155,9 +157,13 @@ BEGIN
             ERRCODE = 'invalid_authorization_specification',
             HINT = 'It may have ended: call pulsimo.sign_in() again.';
     END IF;
-    -- Not at every use: that would be an UPDATE for every transaction of the application.
-    IF current_setting('pulsimo.session_sliding')::boolean AND session.expires_at < clock_timestamp() + 0.9 * life THEN
-        UPDATE pulsimo.user_sessions s SET expires_at = clock_timestamp() + life WHERE s.id = session.id;
+    -- Not at every use, that would be an UPDATE for every transaction of the application; and never in the way of one.
+    IF current_setting('pulsimo.session_sliding')::boolean AND session.expires_at < clock_timestamp() + 0.9 * life
+        AND current_setting('transaction_isolation') = 'read committed'
+        AND NOT current_setting('transaction_read_only')::boolean
+    THEN
+        UPDATE pulsimo.user_sessions s SET expires_at = clock_timestamp() + life WHERE s.id = (
+            SELECT e.id FROM pulsimo.user_sessions e WHERE e.id = session.id FOR NO KEY UPDATE SKIP LOCKED);
     END IF;
     PERFORM pulsimo.act_for(session.user_id);
     RETURN session.user_id;
@@ -235,6 +241,17 @@ COMMENT ON FUNCTION pulsimo.revoke_sessions(bigint) IS
 Errors: 42501 not the operator.
 Example: SELECT pulsimo.revoke_sessions();';
 
+CREATE OR REPLACE FUNCTION pulsimo.forget_expired() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    DELETE FROM pulsimo.user_sessions s WHERE s.id IN (
+        SELECT e.id FROM pulsimo.user_sessions e WHERE e.expires_at < statement_timestamp() FOR UPDATE SKIP LOCKED);
+    DELETE FROM pulsimo.invitations i WHERE i.id IN (
+        SELECT e.id FROM pulsimo.invitations e WHERE e.expires_at < statement_timestamp() FOR UPDATE SKIP LOCKED);
+$$;
+REVOKE ALL ON FUNCTION pulsimo.forget_expired() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.forget_expired() IS
+'Internal: what the keeper calls now and then to remove sessions and invitations that have expired.';
+
 CREATE OR REPLACE VIEW pulsimo.sessions WITH (security_invoker = true) AS
 SELECT s.id, s.user_id, s.created_at, s.expires_at, s.client_address, s.application
 FROM pulsimo.user_sessions s
@@ -302,9 +319,15 @@ BEGIN
             ERRCODE = 'invalid_authorization_specification',
             HINT = 'It may have expired or been replaced: ask for another.';
     END IF;
+    -- Whoever invited must still be allowed to.
+    IF NOT pulsimo.may_invite(invitation.invited_by, invitation.organization_id, invitation.role) THEN
+        RAISE EXCEPTION 'there is no such invitation' USING
+            ERRCODE = 'invalid_authorization_specification',
+            HINT = 'It may have expired or been replaced: ask for another.';
+    END IF;
     SELECT u.id INTO account FROM pulsimo.users u WHERE lower(u.email) = lower(invitation.email);
     IF NOT FOUND THEN
-        account := pulsimo.find_or_add_account(invitation.email, name);
+        account := pulsimo.add_account(invitation.email, name);
         PERFORM pulsimo.store_password(account, password);
     ELSIF account IS DISTINCT FROM pulsimo.current_user_id() THEN
         -- Whoever invited somebody has seen the token; that must not make them that person.

@@ -23,7 +23,7 @@ COMMENT ON TYPE pulsimo.incident_status IS 'The state of an incident. All but re
 COMMENT ON TYPE pulsimo.severity IS 'How bad an incident is, the worst first.';
 COMMENT ON TYPE pulsimo.organization_role IS 'What a member may do in an organization.';
 COMMENT ON TYPE pulsimo.project_role IS 'What somebody may do in a single project.';
-COMMENT ON TYPE pulsimo.user_status IS 'The state of an account or a membership. Only active ones have rights.';
+COMMENT ON TYPE pulsimo.user_status IS 'The state of an account or a membership; only active ones have rights. invited is somebody who has not accepted yet.';
 COMMENT ON TYPE pulsimo.incident_event IS 'What can happen to an incident.';
 
 COMMENT ON TABLE pulsimo.organizations IS 'Tenants. The one named "default" is made by the first add_endpoint() that names no project.';
@@ -36,7 +36,7 @@ COMMENT ON COLUMN pulsimo.users.id IS 'given by the database';
 COMMENT ON COLUMN pulsimo.users.email IS 'at most 254 characters, unique without regard to case';
 COMMENT ON COLUMN pulsimo.users.name IS 'one line of at most 200 characters';
 COMMENT ON COLUMN pulsimo.users.created_at IS 'when they were added';
-COMMENT ON COLUMN pulsimo.users.status IS 'invited (has not accepted yet), active or disabled';
+COMMENT ON COLUMN pulsimo.users.status IS 'active or disabled';
 COMMENT ON COLUMN pulsimo.users.database_role IS 'the database role that is this person; NULL when they have none';
 
 COMMENT ON TABLE pulsimo.memberships IS 'Who belongs to which organization. Goes with either of them.';
@@ -44,13 +44,14 @@ COMMENT ON COLUMN pulsimo.memberships.organization_id IS 'the organization';
 COMMENT ON COLUMN pulsimo.memberships.user_id IS 'the person';
 COMMENT ON COLUMN pulsimo.memberships.role IS 'owner, admin, member or viewer';
 COMMENT ON COLUMN pulsimo.memberships.created_at IS 'when they joined';
-COMMENT ON COLUMN pulsimo.memberships.status IS 'invited (has not accepted yet), active or disabled';
+COMMENT ON COLUMN pulsimo.memberships.status IS 'active or disabled';
 
 COMMENT ON TABLE pulsimo.invitations IS 'Invitations that wait to be accepted, with the hash of their token.';
 COMMENT ON COLUMN pulsimo.invitations.id IS 'given by the database';
 COMMENT ON COLUMN pulsimo.invitations.organization_id IS 'the organization';
 COMMENT ON COLUMN pulsimo.invitations.email IS 'who is invited';
 COMMENT ON COLUMN pulsimo.invitations.role IS 'what they will be';
+COMMENT ON COLUMN pulsimo.invitations.invited_by IS 'who invited them; NULL for the operator';
 COMMENT ON COLUMN pulsimo.invitations.created_at IS 'when they were invited';
 COMMENT ON COLUMN pulsimo.invitations.token_hash IS 'SHA-256 of the token';
 COMMENT ON COLUMN pulsimo.invitations.expires_at IS 'until when the token is good';

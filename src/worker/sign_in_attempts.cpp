@@ -9,35 +9,52 @@ namespace {
 
 using Place = SignInAttempts::Place;
 
-Place* find_place(SignInAttempts& attempts, Oid database, std::uint64_t who) noexcept {
-    Place* found = std::find_if(std::begin(attempts.places), std::end(attempts.places),
-                                [&](const Place& place) { return place.database == database && place.who == who; });
-    return found == std::end(attempts.places) ? nullptr : found;
+bool is_place_locked(const Place& place, TimestampTz now, AttemptLimit limit) noexcept {
+    const TimestampTz oldest_that_counts = place.times[limit.most - 1];
+    return oldest_that_counts != 0 && oldest_that_counts > now - limit.window_us;
 }
 
-Place* quietest_place(SignInAttempts& attempts) noexcept {
-    return std::min_element(std::begin(attempts.places), std::end(attempts.places),
-                            [](const Place& one, const Place& other) { return one.times[0] < other.times[0]; });
+template <class Attempts>
+auto find_place(Attempts& attempts, Oid database, std::uint64_t who) noexcept {
+    return std::find_if(std::begin(attempts.places), std::end(attempts.places),
+                        [&](const Place& place) { return place.database == database && place.who == who; });
+}
+
+// nullptr: all are locked.
+Place* find_quietest(SignInAttempts& attempts, TimestampTz now, AttemptLimit limit) noexcept {
+    Place* quietest = nullptr;
+    for (Place& place : attempts.places) {
+        if (is_place_locked(place, now, limit)) continue;
+        if (quietest == nullptr || place.times[0] < quietest->times[0]) quietest = &place;
+    }
+    return quietest;
 }
 
 }  // namespace
 
-bool begin_attempt(SignInAttempts& attempts, Oid database, std::uint64_t who, TimestampTz now, int most,
-                   std::int64_t window_us) noexcept {
-    Place* place = find_place(attempts, database, who);
-    if (place == nullptr) {
-        place = quietest_place(attempts);
-        *place = {.database = database, .who = who, .times = {}};
-    }
-    const TimestampTz oldest_that_counts = place->times[most - 1];
-    if (oldest_that_counts != 0 && oldest_that_counts > now - window_us) return false;
-    std::copy_backward(std::begin(place->times), std::end(place->times) - 1, std::end(place->times));
-    place->times[0] = now;
-    return true;
+bool is_locked(const SignInAttempts& attempts, Oid database, std::uint64_t who, TimestampTz now,
+               AttemptLimit limit) noexcept {
+    const Place* place = find_place(attempts, database, who);
+    if (place != std::end(attempts.places)) return is_place_locked(*place, now, limit);
+    return std::all_of(std::begin(attempts.places), std::end(attempts.places),
+                       [&](const Place& each) { return is_place_locked(each, now, limit); });
 }
 
-void forget_attempts(SignInAttempts& attempts, Oid database, std::uint64_t who) noexcept {
-    if (Place* place = find_place(attempts, database, who)) *place = {};
+void note_failure(SignInAttempts& attempts, Oid database, std::uint64_t who, TimestampTz now,
+                  AttemptLimit limit) noexcept {
+    Place* place = find_place(attempts, database, who);
+    if (place == std::end(attempts.places)) {
+        place = find_quietest(attempts, now, limit);
+        if (place == nullptr) return;
+        *place = {.database = database, .who = who, .times = {}};
+    }
+    std::copy_backward(std::begin(place->times), std::end(place->times) - 1, std::end(place->times));
+    place->times[0] = now;
+}
+
+void forget_failures(SignInAttempts& attempts, Oid database, std::uint64_t who) noexcept {
+    Place* place = find_place(attempts, database, who);
+    if (place != std::end(attempts.places)) *place = {};
 }
 
 }  // namespace pulsimo::worker

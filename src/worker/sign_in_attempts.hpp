@@ -1,7 +1,8 @@
 // How often somebody has tried to sign in lately, in shared memory: a failed attempt has to count even though its
 // transaction is rolled back, and rolling back on purpose must not be a way around it. A restart of the server forgets.
 //
-// There are places for so many addresses at a time; one more takes the place of the one that was quiet for longest.
+// There are places for so many addresses at a time; one more takes the place of the one that was quiet for longest, but
+// not of one that is locked. When all are, everybody is: nobody shall be let off by a flood of other addresses.
 #pragma once
 
 #include <cstdint>
@@ -27,12 +28,17 @@ struct SignInAttempts {
     Place places[kPlaces];
 };
 
-// With the lock of shared memory held, as everything here. Counts an attempt of now, before it is known how it ends;
-// false, and not counted, when there were `most` within `window_us` already. 1 <= most <= kMostRemembered.
-bool begin_attempt(SignInAttempts& attempts, Oid database, std::uint64_t who, TimestampTz now, int most,
-                   std::int64_t window_us) noexcept;
+// All with the lock of shared memory held. `most` attempts within `window_us` are what may fail: 1 <= most <=
+// kMostRemembered.
+struct AttemptLimit {
+    int most;
+    std::int64_t window_us;
+};
 
-// It ended well: those before it are forgotten.
-void forget_attempts(SignInAttempts& attempts, Oid database, std::uint64_t who) noexcept;
+bool is_locked(const SignInAttempts& attempts, Oid database, std::uint64_t who, TimestampTz now,
+               AttemptLimit limit) noexcept;
+void note_failure(SignInAttempts& attempts, Oid database, std::uint64_t who, TimestampTz now,
+                  AttemptLimit limit) noexcept;
+void forget_failures(SignInAttempts& attempts, Oid database, std::uint64_t who) noexcept;
 
 }  // namespace pulsimo::worker

@@ -113,7 +113,8 @@ Store::Store()
       changes_("SELECT pulsimo.record_changes($1::jsonb)", {TEXTOID}),
       certificates_("SELECT pulsimo.record_certificates($1::jsonb)", {TEXTOID}),
       partitions_("SELECT pulsimo.ensure_partitions($1, $2)", {DATEOID, DATEOID}),
-      retention_("SELECT pulsimo.drop_partitions_before($1)", {DATEOID}) {}
+      retention_("SELECT pulsimo.drop_partitions_before($1)", {DATEOID}),
+      expiry_("SELECT pulsimo.forget_expired()", {}) {}
 
 Installation Store::look() {
     Installation found = Installation::absent;
@@ -240,6 +241,10 @@ void Store::keep_house() {
     });
     partitioned_from_day_ = today;
     partitioned_to_day_ = today + kDaysAhead;
+    pg::transaction("pulsimo: forget what has expired", [&] {
+        enter();
+        expiry_.run({});
+    });
     if (settings::check_retention_minutes == 0) return;
     pg::transaction("pulsimo: drop old partitions", [&] {
         enter();

@@ -83,6 +83,7 @@ class Store {
     pg::Statement certificates_;
     pg::Statement partitions_;
     pg::Statement retention_;
+    pg::Statement expiry_;
 };
 
 }  // namespace pulsimo::worker

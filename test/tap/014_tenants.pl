@@ -131,7 +131,8 @@ my @functions = map { [ split /\|/, $_, 2 ] } split /\n/, $node->safe_psql('post
                             FROM unnest(p.proargtypes) WITH ORDINALITY AS a (t, o))
     FROM pg_proc p WHERE p.pronamespace = 'pulsimo'::regnamespace AND p.prorettype <> 'trigger'::regtype
         AND p.proname NOT IN ('sign_in', 'sign_in_as_owner', 'hash_password', 'password_matches', 'check_password',
-                              'check_now', 'change_password', 'change_password_as_owner', 'begin_attempt',
+                              'check_now', 'change_password', 'change_password_as_owner', 'is_sign_in_locked',
+                              'note_sign_in',
                               'revoke_sessions', 'revoke_sessions_as_owner')});
 
 my @ids = (1, 2, 11, 12, 22, 12, 32, 42, 101, 102, 202, 302, 102, $absent, -1, 0);

@@ -19,7 +19,7 @@ sub columns_of {
 SELECT c.oid::regclass, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname)
 FROM pg_class c
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relkind = 'r' AND c.relnamespace = 'pulsimo'::regnamespace AND c.relname <> 'state'
+WHERE c.relkind = 'r' AND c.relnamespace = 'pulsimo'::regnamespace AND c.relname NOT IN ('state', 'user_sessions')
 GROUP BY c.oid
 SQL
     return { map { split /\|/, $_, 2 } split /\n/, $lines };

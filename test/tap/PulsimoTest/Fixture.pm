@@ -89,8 +89,6 @@ VALUES (2, 'c@example.org', 'viewer', '\x00ff', '2024-03-01 12:00+00', '2024-03-
 SQL
     [7, undef, <<'SQL'],
 INSERT INTO pulsimo.passwords (user_id, hash, created_at) VALUES (1, '$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$aGFzaA', '2024-03-07 12:00+00');
-INSERT INTO pulsimo.user_sessions (user_id, token_hash, created_at, expires_at, client_address, application)
-VALUES (1, '\x01ff', '2024-03-07 12:00+00', '2024-03-08 12:00+00', '::1', 'a "b"');
 SQL
     [1, undef, <<'SQL'],
 DELETE FROM pulsimo.endpoints WHERE name = 'gone';
