@@ -1,5 +1,3 @@
-#include <utility>
-
 #include "functions/as_owner.hpp"
 
 extern "C" {
@@ -51,7 +49,7 @@ Datum Lookup::run(const Datum* arguments, bool& found) {
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     SPI_connect();
     if (plan_ == nullptr) {
-        SPIPlanPtr plan = SPI_prepare(sql_, static_cast<int>(types_.size()), types_.data());
+        SPIPlanPtr plan = SPI_prepare(sql_, static_cast<int>(types_.size()), const_cast<Oid*>(types_.data()));
         if (plan == nullptr) elog(ERROR, "could not prepare \"%s\": %s", sql_, SPI_result_code_string(SPI_result));
         SPI_keepplan(plan);
         plan_ = plan;

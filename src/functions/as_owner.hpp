@@ -7,7 +7,7 @@
 // else may be calling.
 #pragma once
 
-#include <vector>
+#include <span>
 
 #include "pg/postgres.hpp"
 
@@ -24,7 +24,8 @@ Oid caller() noexcept;
 // One question with one answer, planned once a session. To be kept in a static: its plan is never freed.
 class Lookup {
   public:
-    Lookup(const char* sql, std::vector<Oid> types) : sql_(sql), types_(std::move(types)) {}
+    // `types` of the parameters live as long.
+    constexpr Lookup(const char* sql, std::span<const Oid> types) : sql_(sql), types_(types) {}
 
     // The first column of the first row, by value; `found` is false without a row or when it is NULL. Asked with the
     // rights of a superuser; sees what the statement that runs sees. For functions called by Postgres: raises as
@@ -33,7 +34,7 @@ class Lookup {
 
   private:
     const char* sql_;
-    std::vector<Oid> types_;
+    std::span<const Oid> types_;
     SPIPlanPtr plan_ = nullptr;
 };
 

@@ -48,6 +48,7 @@ void register_callbacks() {
 }
 
 std::int64_t user_of(Oid role) {
+    static constexpr Oid kTypes[] = {NAMEOID, OIDOID};
     static Lookup lookup(
         "SELECT u.id FROM pulsimo.users u WHERE u.database_role OPERATOR(pg_catalog.=) $1"
         " AND u.status OPERATOR(pg_catalog.=) 'active'::pulsimo.user_status"
@@ -55,7 +56,7 @@ std::int64_t user_of(Oid role) {
         "             WHERE n.nspname OPERATOR(pg_catalog.=) 'pulsimo'::pg_catalog.name"
         "                 AND a.grantee OPERATOR(pg_catalog.=) $2"
         "                 AND a.privilege_type OPERATOR(pg_catalog.=) 'USAGE'::pg_catalog.text)",
-        {NAMEOID, OIDOID});
+        kTypes);
     const char* role_name = OidIsValid(role) ? GetUserNameFromId(role, true) : nullptr;
     if (role_name == nullptr) return kNobody;
     NameData name;
@@ -70,6 +71,7 @@ std::int64_t user_of(Oid role) {
 
 IdentityStamp identity_stamp() {
     register_callbacks();
+    if (!ActiveSnapshotSet()) elog(ERROR, "no snapshot to look up permissions with");
     const Snapshot snapshot = GetActiveSnapshot();
     return {snapshot->xmin,   snapshot->xmax, snapshot->xcnt, static_cast<std::uint32_t>(snapshot->subxcnt),
             snapshot->curcid, caller(),       generation};

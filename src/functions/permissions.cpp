@@ -63,7 +63,8 @@ Question question_of(FunctionCallInfo fcinfo) {
 
 // NULL when the matrix does not know the action.
 bool look_up(const Question& question, bool& known) {
-    static Lookup lookup("SELECT pulsimo.permits($1, $2, $3, $4)", {INT8OID, BOOLOID, TEXTOID, INT8OID});
+    static constexpr Oid kTypes[] = {INT8OID, BOOLOID, TEXTOID, INT8OID};
+    static Lookup lookup("SELECT pulsimo.permits($1, $2, $3, $4)", kTypes);
     const Datum arguments[] = {Int64GetDatum(current_user_id()), BoolGetDatum(is_operator()),
                                CStringGetTextDatum(question.action), Int64GetDatum(question.object)};
     return DatumGetBool(lookup.run(arguments, known));

@@ -406,3 +406,40 @@ row_idle() {
     report G3 'CPU of the workers in 15 idle seconds' "$used_workers" us - - - 3
     end_child "$target_pid"
 }
+
+# --- T1: what row security costs a reader -----------------------------------------------------------------------------------
+
+# queries_as ROLE: leaves how many a second in qps.
+queries_as() {
+    qps=$(as_server_user "$bin/pgbench" -h "$place" -U "$1" -n -f "$place/checks.sql" -T 4 bench 2>/dev/null |
+        awk '/^tps/ { print $3 }')
+}
+
+row_tenant() {
+    local owner=0 tenant=0 query plans
+    fresh_extension
+    run 'SELECT pulsimo.stop()'
+    add_endpoints 50 '10 s' 'http://127.0.0.1:1/'
+    run "CREATE ROLE tenant LOGIN;
+         SELECT pulsimo.add_user('t@example.org', 'Tenant', o.id, 'viewer', database_role => 'tenant') FROM pulsimo.organizations o;
+         SELECT pulsimo.create_partition(current_date);
+         INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us, http_status)
+         SELECT e.id, current_date + n * interval '10 s', 'up', 1000, 200
+         FROM generate_series(1, 8000) n, pulsimo.endpoints e ORDER BY n, e.id"
+    run 'VACUUM ANALYZE pulsimo.health_checks'
+    query="SELECT * FROM pulsimo.health_checks WHERE endpoint_id = $(sql 'SELECT max(id) FROM pulsimo.endpoints')
+           ORDER BY checked_at DESC LIMIT 1000"
+    echo "${query//$'\n'/ };" >"$place/checks.sql"
+    for _ in 1 2 3; do
+        queries_as postgres
+        owner=$(calculate "$owner + $qps / 3")
+        queries_as tenant
+        tenant=$(calculate "$tenant + $qps / 3")
+    done
+    report T1 'last 1000 checks of an endpoint, as a tenant' "$(calculate "1000 / $tenant" 3)" ms \
+        "$(calculate "1000 / $owner" 3)" "$(ratio "$owner" "$tenant")" '<= 1.2' 3
+    plans=$(for role in postgres tenant; do
+        sql "SET ROLE $role; EXPLAIN (COSTS OFF) $query" | grep -o 'using [^ ]*'
+    done | sort | uniq | wc -l)
+    report T1 'indexes that the two plans use' "$plans" indexes - - '<= 1' 2
+}
