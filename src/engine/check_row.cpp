@@ -60,7 +60,8 @@ void append_row(std::string& out, const CheckResult& result, std::string_view st
                                   result.phases.first_byte_us, result.phases.transfer_us}) {
         phase_field(out, us);
     }
-    result.http_status == 0 ? null_field(out) : number_field(out, static_cast<std::int16_t>(result.http_status));
+    const bool is_status = result.http_status > 0 && result.http_status <= INT16_MAX;
+    is_status ? number_field(out, static_cast<std::int16_t>(result.http_status)) : null_field(out);
     result.error == ErrorClass::none ? null_field(out) : text_field(out, to_string(result.error));
     error.empty() ? null_field(out) : text_field(out, error);
 }

@@ -12,10 +12,24 @@
 
 namespace pulsimo::engine {
 
+struct Column {
+    const char* name;
+    const char* type;  // as the database writes it
+};
+
 // The columns of health_checks in the order of the fields of a row.
-inline constexpr std::array kCheckColumns = {"endpoint_id", "checked_at",  "status",      "response_us",
-                                             "dns_us",      "connect_us",  "tls_us",      "first_byte_us",
-                                             "transfer_us", "http_status", "error_class", "error"};
+inline constexpr std::array kCheckColumns = {Column{"endpoint_id", "bigint"},
+                                             Column{"checked_at", "timestamp with time zone"},
+                                             Column{"status", "pulsimo.status"},
+                                             Column{"response_us", "integer"},
+                                             Column{"dns_us", "integer"},
+                                             Column{"connect_us", "integer"},
+                                             Column{"tls_us", "integer"},
+                                             Column{"first_byte_us", "integer"},
+                                             Column{"transfer_us", "integer"},
+                                             Column{"http_status", "smallint"},
+                                             Column{"error_class", "pulsimo.error_class"},
+                                             Column{"error", "text"}};
 
 // Before the first row, and after the last.
 void begin_rows(std::string& out);

@@ -208,7 +208,9 @@ void Store::insert_checks(std::span<const Pending> batch) {
         engine::append_row(rows, pending.result, health::to_string(pending.verdict), pg::from_utf8(pending.result.detail));
     }
     engine::end_rows(rows);
-    pg::copy_into("pulsimo", "health_checks", engine::kCheckColumns, rows);
+    std::vector<pg::CopyColumn> columns;
+    for (const auto& [name, type] : engine::kCheckColumns) columns.push_back({name, type});
+    pg::copy_into("pulsimo", "health_checks", columns, rows);
 }
 
 void Store::record_changes(std::span<const Pending> batch) {
