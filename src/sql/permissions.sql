@@ -78,8 +78,14 @@ REVOKE ALL ON FUNCTION pulsimo.permits(bigint, boolean, text, bigint) FROM PUBLI
 COMMENT ON FUNCTION pulsimo.permits(bigint, boolean, text, bigint) IS
 'Internal: whether the matrix allows a user an action. NULL when it does not know the action.';
 
+CREATE OR REPLACE FUNCTION pulsimo.permission_support(request internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_permission_support';
+REVOKE ALL ON FUNCTION pulsimo.permission_support(internal) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.permission_support(internal) IS
+'Internal: what the planner asks about has_permission().';
+
 CREATE OR REPLACE FUNCTION pulsimo.has_permission(action text, object bigint) RETURNS boolean
-LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pulsimo_has_permission';
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED SUPPORT pulsimo.permission_support AS 'MODULE_PATHNAME', 'pulsimo_has_permission';
 REVOKE ALL ON FUNCTION pulsimo.has_permission(text, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.has_permission(text, bigint) IS
 'Whether the user that the session acts for may do this.
