@@ -152,18 +152,28 @@ REVOKE ALL ON FUNCTION pulsimo.set_user_status(bigint, bigint, pulsimo.user_stat
 COMMENT ON FUNCTION pulsimo.set_user_status(bigint, bigint, pulsimo.user_status) IS
 'Internal: disable_user() and enable_user().';
 
+CREATE OR REPLACE FUNCTION pulsimo.lock_account(account bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM pulsimo.users u WHERE u.id = account FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'user % does not exist', coalesce(account::text, 'null') USING
+            ERRCODE = 'no_data_found',
+            HINT = 'The table pulsimo.users lists the users with their ids.';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.lock_account(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.lock_account(bigint) IS
+'Internal: keeps others from changing an account until the end of the transaction.
+Errors: P0002 unknown user.';
+
 CREATE OR REPLACE FUNCTION pulsimo.lock_organizations_of(user_id bigint) RETURNS bigint[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pulsimo.lock_organization(m.organization_id) FROM (
         SELECT m.organization_id FROM pulsimo.memberships m WHERE m.user_id = lock_organizations_of.user_id
         ORDER BY m.organization_id) m;
-    PERFORM FROM pulsimo.users u WHERE u.id = lock_organizations_of.user_id FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'user % does not exist', coalesce(user_id::text, 'null') USING
-            ERRCODE = 'no_data_found',
-            HINT = 'The table pulsimo.users lists the users with their ids.';
-    END IF;
+    PERFORM pulsimo.lock_account(user_id);
     RETURN ARRAY(SELECT m.organization_id FROM pulsimo.memberships m
                  WHERE m.user_id = lock_organizations_of.user_id AND pulsimo.has_owner(m.organization_id));
 END $$;

@@ -96,13 +96,7 @@ BEGIN
     DELETE FROM pulsimo.invitations i
     WHERE i.token_hash = sha256(convert_to(token, 'UTF8')) AND i.expires_at > clock_timestamp()
     RETURNING * INTO invitation;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no such invitation' USING
-            ERRCODE = 'invalid_authorization_specification',
-            HINT = 'It may have expired or been replaced: ask for another.';
-    END IF;
-    -- Whoever invited must still be allowed to.
-    IF NOT pulsimo.may_invite(invitation.invited_by, invitation.organization_id, invitation.role) THEN
+    IF NOT FOUND OR NOT pulsimo.may_invite(invitation.invited_by, invitation.organization_id, invitation.role) THEN
         RAISE EXCEPTION 'there is no such invitation' USING
             ERRCODE = 'invalid_authorization_specification',
             HINT = 'It may have expired or been replaced: ask for another.';

@@ -175,7 +175,7 @@ BEGIN
     PERFORM pulsimo.begin_member_change(organization);
     PERFORM pulsimo.require_rank(organization, role);
     IF pulsimo.is_operator() AND NOT pulsimo.is_member(organization, user_id) THEN
-        PERFORM pulsimo.lock_organizations_of(user_id);  -- there is such a user
+        PERFORM pulsimo.lock_account(user_id);
         PERFORM pulsimo.join_organization(organization, user_id, role);
         RETURN;
     END IF;

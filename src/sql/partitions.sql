@@ -112,7 +112,6 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             HINT = 'Call it once for every year of a longer range.';
     END IF;
-    PERFORM pulsimo.protect_partitions();
     FOR distance IN 0 .. to_day - from_day LOOP
         created := created + pulsimo.make_partition(from_day + distance)::integer;
     END LOOP;

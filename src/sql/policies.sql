@@ -161,7 +161,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.protect_partitions() FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.protect_partitions() IS
-'Internal: protect_partition() for those that do not have it: older than row security, restored from a dump of that time, attached by hand. Returns how many.';
+'Internal: protect_partition() for those that do not have it: older than row security, restored from a dump of that time, attached by hand. The keeper calls it now and then. Returns how many.';
 
 -- Those that are there when the extension is updated.
 SELECT pulsimo.protect_partitions();

@@ -72,7 +72,7 @@ COMMENT ON FUNCTION pulsimo.require_good_password(bigint, text) IS
 CREATE OR REPLACE FUNCTION pulsimo.store_password(account bigint, password text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM FROM pulsimo.users u WHERE u.id = account FOR NO KEY UPDATE;
+    PERFORM pulsimo.lock_account(account);
     PERFORM pulsimo.require_good_password(account, password);
     INSERT INTO pulsimo.passwords (user_id, hash) VALUES (account, pulsimo.hash_password(password));
     DELETE FROM pulsimo.passwords p WHERE p.user_id = account AND p.id NOT IN (
@@ -82,7 +82,7 @@ END $$;
 REVOKE ALL ON FUNCTION pulsimo.store_password(bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.store_password(bigint, text) IS
 'Internal: gives a user a new password, which ends all their sessions.
-Errors: 22023 it is not acceptable.';
+Errors: P0002 unknown user, 22023 it is not acceptable.';
 
 -- Whoever does not exist, is disabled or has no password is told the same, after the same time, as with a wrong one.
 CREATE OR REPLACE FUNCTION pulsimo.check_password(email text, password text) RETURNS bigint
@@ -294,7 +294,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pulsimo.hide_statement();
     PERFORM pulsimo.require_operator('set the password of others');
-    PERFORM pulsimo.lock_organizations_of(user_id);
     PERFORM pulsimo.store_password(user_id, password);
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.set_password(bigint, text) FROM PUBLIC;

@@ -114,7 +114,8 @@ Store::Store()
       certificates_("SELECT pulsimo.record_certificates($1::jsonb)", {TEXTOID}),
       partitions_("SELECT pulsimo.ensure_partitions($1, $2)", {DATEOID, DATEOID}),
       retention_("SELECT pulsimo.drop_partitions_before($1)", {DATEOID}),
-      expiry_("SELECT pulsimo.forget_expired()", {}) {}
+      expiry_("SELECT pulsimo.forget_expired()", {}),
+      protection_("SELECT pulsimo.protect_partitions()", {}) {}
 
 Installation Store::look() {
     Installation found = Installation::absent;
@@ -247,10 +248,16 @@ void Store::keep_house() {
         enter();
         expiry_.run({});
     });
-    if (settings::check_retention_minutes == 0) return;
-    pg::transaction("pulsimo: drop old partitions", [&] {
+    if (settings::check_retention_minutes != 0) {
+        pg::transaction("pulsimo: drop old partitions", [&] {
+            enter();
+            retention_.run({date_datum(day_of(now - retention_us))});
+        });
+    }
+    // Last, for it may wait in vain for a lock, and has nothing to do but after a restore or somebody's ATTACH.
+    pg::transaction("pulsimo: protect partitions", [&] {
         enter();
-        retention_.run({date_datum(day_of(now - retention_us))});
+        protection_.run({});
     });
 }
 

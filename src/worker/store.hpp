@@ -84,6 +84,7 @@ class Store {
     pg::Statement partitions_;
     pg::Statement retention_;
     pg::Statement expiry_;
+    pg::Statement protection_;
 };
 
 }  // namespace pulsimo::worker

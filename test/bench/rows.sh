@@ -141,8 +141,8 @@ row_probers() {
     for probers in 1 2 4; do
         set_setting pulsimo.probers $probers
         run 'SELECT pulsimo.start()'
-        pause 5
-        window 8
+        pause 4
+        window 6
         run 'SELECT pulsimo.stop()'
         count_window
         rate=$(ratio "$count" "$(calculate "$to - $from" 3)" 0)
@@ -412,7 +412,7 @@ row_idle() {
 
 # queries_as ROLE: leaves how many a second in qps.
 queries_as() {
-    qps=$(as_server_user "$bin/pgbench" -h "$place" -U "$1" -n -f "$place/checks.sql" -T 4 bench 2>/dev/null |
+    qps=$(as_server_user "$bin/pgbench" -h "$place" -U "$1" -n -f "$place/checks.sql" -T 2 bench 2>/dev/null |
         awk '/^tps/ { print $3 }')
 }
 

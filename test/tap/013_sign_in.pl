@@ -39,6 +39,9 @@ like(error_of("SELECT pulsimo.sign_in('ann\@a.example', 'a wrong secret')"), qr/
 like(error_of("SELECT pulsimo.use_session('pus_a_wrong_secret')"), qr/no such session/, 'a wrong token is refused');
 like(error_of("SELECT pulsimo.accept_invitation('pui_a_wrong_secret', 'A', 'b_wrong_secret')"), qr/no such invitation/,
     'a wrong invitation is refused');
+my $own_collation = q{CREATE COLLATION pg_temp.loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false);};
+like(error_of("$own_collation SELECT pulsimo.sign_in(U&'\\00E1nn\@a.example' COLLATE pg_temp.loose, '$password')"),
+    qr/address or the password is wrong/, 'a collation of the caller does not make addresses equal');
 my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
 unlike($log, qr/wrong.secret/, 'no secret of a failed statement is in the log');
 like($log, qr/STATEMENT:  <a statement of pulsimo with a secret in it>/, 'where others have their text');

@@ -264,4 +264,17 @@ for my $role ('a_owner', 'a_viewer', 'pool') {
 is(join("\n", @differ[0 .. ($#differ > 4 ? 4 : $#differ)]), '', 'ids of B are like ids that do not exist');
 is($node->safe_psql('postgres', $ids_of_b), $before, 'and still nothing of B has changed');
 
+# --- a partition that somebody attached ------------------------------------------------------------------------------------
+
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE pulsimo.health_checks_by_hand (LIKE pulsimo.health_checks INCLUDING CONSTRAINTS);
+ALTER TABLE pulsimo.health_checks ATTACH PARTITION pulsimo.health_checks_by_hand
+    FOR VALUES FROM ('2020-01-01 00:00+00') TO ('2020-01-02 00:00+00');
+SQL
+is($node->safe_psql('postgres', q{SELECT pulsimo.is_protected('pulsimo.health_checks_by_hand')}), 'f',
+    'a partition that was attached by hand has no row security');
+$node->safe_psql('postgres', 'UPDATE pulsimo.endpoints SET paused = true; SELECT pulsimo.start()');
+wait_for_sql($node, 'postgres', q{SELECT pulsimo.is_protected('pulsimo.health_checks_by_hand')}, 't');
+pass('and the keeper gives it that of its parent');
+
 done_testing();

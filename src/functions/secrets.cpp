@@ -1,5 +1,6 @@
-// Passwords: Argon2id by libsodium (RFC 9106). The parameters are settings; libsodium writes them into each hash, so
-// that older hashes go on working when they are raised.
+// Secrets, all by libsodium. Passwords: Argon2id (RFC 9106); the parameters are settings, and are written into each
+// hash, so that older hashes go on working when they are raised. Tokens: what a person carries and of which we keep
+// only a hash.
 
 #include <sodium.h>
 
@@ -10,6 +11,7 @@
 extern "C" {
 #include "utils/builtins.h"
 
+PG_FUNCTION_INFO_V1(pulsimo_new_token);
 PG_FUNCTION_INFO_V1(pulsimo_hash_password);
 PG_FUNCTION_INFO_V1(pulsimo_password_matches);
 }
@@ -40,6 +42,17 @@ Hash hash_of(const text* password) {
 }
 
 }  // namespace
+
+PULSIMO_EXPORT Datum pulsimo_new_token(PG_FUNCTION_ARGS) {
+    start_sodium();
+    unsigned char secret[32];
+    randombytes_buf(secret, sizeof secret);
+    constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+    char encoded[sodium_base64_ENCODED_LEN(sizeof secret, kVariant)];
+    sodium_bin2base64(encoded, sizeof encoded, secret, sizeof secret, kVariant);
+    const char* prefix = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s%s", prefix, encoded)));
+}
 
 PULSIMO_EXPORT Datum pulsimo_hash_password(PG_FUNCTION_ARGS) {
     PG_RETURN_TEXT_P(cstring_to_text(hash_of(PG_GETARG_TEXT_PP(0)).text));
