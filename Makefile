@@ -3,7 +3,7 @@
 
 EXTENSION  = pulsimo
 MODULE_big = pulsimo
-OBJS       = $(patsubst %.cpp,%.o,$(sort $(wildcard src/engine/*.cpp src/health/*.cpp src/pg/*.cpp src/worker/*.cpp src/functions/*.cpp)))
+OBJS       = $(patsubst %.cpp,%.o,$(sort $(wildcard src/engine/*.cpp src/health/*.cpp src/secrets/*.cpp src/pg/*.cpp src/worker/*.cpp src/functions/*.cpp)))
 
 MIGRATIONS = $(sort $(wildcard migrations/[0-9]*.sql))
 VERSIONS   = $(foreach f,$(MIGRATIONS),$(firstword $(subst _, ,$(notdir $(f)))))
@@ -37,7 +37,7 @@ include $(PGXS)
 override CXXFLAGS := $(filter-out -fexcess-precision=standard -Wimplicit-fallthrough=3 -Wshadow=compatible-local,$(CXXFLAGS))
 
 # A server header in these rooms is an error (see the file).
-$(filter src/engine/% src/health/%,$(OBJS)): override CPPFLAGS += -include src/no_postgres.hpp
+$(filter src/engine/% src/health/% src/secrets/%,$(OBJS)): override CPPFLAGS += -include src/no_postgres.hpp
 
 -include $(OBJS:.o=.d)
 

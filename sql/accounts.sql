@@ -149,6 +149,8 @@ BEGIN
         WHEN SQLSTATE 'PU999' THEN RETURN rows > 0;
     END;
 END $$;
+-- Secrets need a key, in the data directory for once.
+COPY (SELECT repeat('5a', 32)) TO PROGRAM 'umask 077; cat >pulsimo.key';
 SELECT pulsimo.add_endpoint('http://a.example/', project => 1) AS endpoint \gset
 CREATE TABLE attempts (action text, statement text);
 INSERT INTO attempts VALUES
@@ -160,6 +162,12 @@ INSERT INTO attempts VALUES
     ('members.change', 'SELECT pulsimo.disable_user(3, 1)'),
     ('members.change', 'SELECT pulsimo.enable_user(3, 1)'),
     ('members.change', 'SELECT pulsimo.remove_user(3, 1)'),
+    ('audit.view', 'SELECT FROM pulsimo.audit_log WHERE organization_id = 1'),
+    ('audit.view', 'SELECT FROM pulsimo.search_audit(organization => 1)'),
+    ('secrets.view', 'SELECT FROM pulsimo.stored_secrets WHERE organization_id = 1'),
+    ('secrets.change', $$SELECT pulsimo.set_secret('z', 'z', 1)$$),
+    ('secrets.change', $$SELECT pulsimo.remove_secret('s', 1)$$),
+    ('projects.view', 'SELECT FROM pulsimo.organization_usage WHERE organization_id = 1'),
     ('projects.view', 'SELECT FROM pulsimo.incidents WHERE project_id IS NULL'),
     ('projects.change', 'INSERT INTO pulsimo.projects (organization_id, name) VALUES (1, ''z'') RETURNING id'),
     ('projects.change', 'UPDATE pulsimo.projects SET name = ''z'' WHERE id = 1'),
@@ -178,6 +186,7 @@ INSERT INTO attempts VALUES
     ('endpoint.view', 'SELECT FROM pulsimo.endpoint_status WHERE id = ENDPOINT'),
     ('endpoint.view', 'SELECT pulsimo.uptime(ENDPOINT, now() - interval ''1 day'', now())');
 UPDATE attempts SET statement = replace(statement, 'ENDPOINT', :'endpoint');
+SELECT pulsimo.set_secret('s', 's', 1) > 0 AS stored;
 INSERT INTO pulsimo.projects (organization_id, name) VALUES (1, 'empty');
 INSERT INTO pulsimo.incidents (endpoint_id, title, started_at) VALUES (:endpoint, 'now', now());
 INSERT INTO pulsimo.incidents (organization_id, title, started_at) VALUES (1, 'of a former project', now());

@@ -1,4 +1,4 @@
-// The tripwire of the rooms engine and health: they know nothing of Postgres.
+// The tripwire of the rooms engine, health and secrets: they know nothing of Postgres.
 //
 // Both builds put this file in front of every source file of these rooms (-include), so no file can forget it. It
 // cannot be a last #include of their headers instead: the worker rooms include those headers after postgres.h. Words
@@ -6,7 +6,7 @@
 #pragma once
 
 #ifdef POSTGRES_H
-#error "postgres.h comes before src/no_postgres.hpp: engine and health must not know Postgres"
+#error "postgres.h comes before src/no_postgres.hpp: engine, health and secrets must not know Postgres"
 #endif
 
 #pragma GCC poison palloc pfree ereport elog Datum MemoryContext

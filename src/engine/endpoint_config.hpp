@@ -13,6 +13,9 @@ struct EndpointConfig {
     std::int64_t timeout_us = 0;
     std::string url;
     std::string options_json;
+    // For parse_networks(): what this endpoint must not reach beside what nobody may. Both are empty for nearly all.
+    std::string blocked_networks{};
+    std::string allowed_networks{};  // exceptions to blocked_networks, not to what nobody may reach
 
     bool operator==(const EndpointConfig&) const = default;
 };

@@ -88,6 +88,7 @@ class Engine::Impl final : public HttpProbe::Owner {
     std::int64_t tick_due_us_ = INT64_MAX;
     StallLog stalls_;
     HttpProfiles profiles_;
+    OwnPolicies own_policies_;
     std::unordered_map<std::int64_t, Endpoint> endpoints_;
     std::vector<std::unique_ptr<HttpProbe>> ended_;
     EngineStats stats_;
@@ -191,7 +192,7 @@ void Engine::Impl::configure(EngineSettings settings) {
 }
 
 void Engine::Impl::upsert(const EndpointConfig& config) {
-    auto plan = std::make_shared<const HttpPlan>(config, profiles_);
+    auto plan = std::make_shared<const HttpPlan>(config, profiles_, own_policies_);
     scheduler_.upsert(config.id, config.interval_us, plan->target.host_and_port(), now());
     endpoints_[config.id].plan = std::move(plan);
     wake(false);

@@ -1,5 +1,8 @@
 // The options that become headers of the request: "headers" and "auth". What goes onto the wire is checked to be what
 // it looks like, so that no value can smuggle in a header or a request of its own.
+//
+// What may be a credential may be a reference to a secret as well. It is replaced before a check is made
+// (secret_references.hpp); until then a placeholder stands for it, which all checks of combinations take for a value.
 #include <algorithm>
 #include <array>
 
@@ -25,6 +28,30 @@ bool is_control(char c) {
 
 bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
     return std::any_of(names.begin(), names.end(), [name](auto other) { return equals_ignoring_case(name, other); });
+}
+
+void read_secret_name(std::string& name, const Option& option) {
+    name = option.non_empty_text(kMaxSecretName);
+}
+
+std::string secret_name(const Option& option) {
+    constexpr Key<std::string> kKeys[] = {{kSecretKey, read_secret_name}};
+    std::string name;
+    read_keys<std::string>(name, option, kKeys);
+    if (name.empty()) option.refuse("must have the key \"secret\"");
+    return name;
+}
+
+void note_secret(HttpOptions& options, const std::string& name) {
+    auto& names = options.secrets;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+// The value that `read` accepts, or the placeholder for a secret.
+std::string value_or_secret(HttpOptions& options, const Option& option, const std::string& (*read)(const Option&)) {
+    if (!option.value.is_object()) return read(option);
+    note_secret(options, secret_name(option));
+    return "placeholder";
 }
 
 // Headers that describe the connection or the length of what is sent belong to the one who sends it.
@@ -59,7 +86,7 @@ void read_username(HttpOptions& options, const Option& option) {
 }
 
 void read_password(HttpOptions& options, const Option& option) {
-    options.basic_password = credential(option);
+    options.basic_password = value_or_secret(options, option, credential);
 }
 
 void read_basic(HttpOptions& options, const Option& option) {
@@ -68,33 +95,54 @@ void read_basic(HttpOptions& options, const Option& option) {
     if (option.value.size() != 2) option.refuse("must have the keys \"username\" and \"password\"");
 }
 
-void read_bearer(HttpOptions& options, const Option& option) {
-    options.bearer = option.non_empty_text(kMaxValue);
-    const bool bad = std::any_of(options.bearer.begin(), options.bearer.end(),
-                                 [](char c) { return c == ' ' || is_control(c) || (c & 0x80) != 0; });
+const std::string& token(const Option& option) {
+    const std::string& value = option.non_empty_text(kMaxValue);
+    const bool bad =
+        std::any_of(value.begin(), value.end(), [](char c) { return c == ' ' || is_control(c) || (c & 0x80) != 0; });
     if (bad) option.refuse("must be a token of visible ASCII characters");
+    return value;
 }
 
-using Header = std::pair<std::string, std::string>;
-
-void read_key_header(Header& header, const Option& option) {
-    header.first = option.non_empty_text(kMaxValue);
-    check_header_name(option, header.first);
-    refuse_our_own(option, header.first);
+void read_bearer(HttpOptions& options, const Option& option) {
+    options.bearer = value_or_secret(options, option, token);
 }
 
-void read_key_value(Header& header, const Option& option) {
-    header.second = header_value(option);
-    if (header.second.empty()) option.refuse("must not be empty");
+const std::string& key_value(const Option& option) {
+    const std::string& value = header_value(option);
+    if (value.empty()) option.refuse("must not be empty");
+    return value;
+}
+
+struct ApiKey {
+    HttpOptions& options;
+    std::string header, value;
+};
+
+void read_key_header(ApiKey& key, const Option& option) {
+    key.header = option.non_empty_text(kMaxValue);
+    check_header_name(option, key.header);
+    refuse_our_own(option, key.header);
+}
+
+void read_key_value(ApiKey& key, const Option& option) {
+    key.value = value_or_secret(key.options, option, key_value);
 }
 
 void read_api_key(HttpOptions& options, const Option& option) {
-    constexpr Key<Header> kKeys[] = {{"header", read_key_header}, {"value", read_key_value}};
-    Header header;
-    read_keys<Header>(header, option, kKeys);
+    constexpr Key<ApiKey> kKeys[] = {{"header", read_key_header}, {"value", read_key_value}};
+    ApiKey key{options, {}, {}};
+    read_keys<ApiKey>(key, option, kKeys);
     if (option.value.size() != 2) option.refuse("must have the keys \"header\" and \"value\"");
-    options.credential_header = header.first;
-    options.headers.push_back(std::move(header));
+    options.credential_header = key.header;
+    options.headers.emplace_back(std::move(key.header), std::move(key.value));
+}
+
+// Once it is replaced, nothing tells the value of such a header from one that may go anywhere.
+void refuse_to_spread(const Option& option, std::string_view name) {
+    if (option.value.is_object() && goes_to_every_origin(name)) {
+        option.refuse("must not be a secret, because it is sent wherever a redirect leads",
+                      "Use \"auth\": {\"api_key\": ...}, which sends any header to its own origin only.");
+    }
 }
 
 }  // namespace
@@ -105,13 +153,20 @@ void check_header_name(const Option& option, std::string_view name) {
     }
 }
 
+bool goes_to_every_origin(std::string_view header) {
+    constexpr std::array<std::string_view, 5> kHarmless = {"Accept", "Accept-Language", "Cache-Control", "Content-Type",
+                                                           "User-Agent"};
+    return is_one_of(header, kHarmless);
+}
+
 void read_headers(HttpOptions& options, const Option& option) {
     const auto members = option.members();
     if (members.size() > kMostHeaders) option.refuse("must not have more than 100 headers");
     for (const auto& [name, member] : members) {
         check_header_name(member, name);
         refuse_our_own(member, name);
-        options.headers.emplace_back(name, header_value(member));
+        refuse_to_spread(member, name);
+        options.headers.emplace_back(name, value_or_secret(options, member, header_value));
     }
 }
 

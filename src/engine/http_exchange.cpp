@@ -61,6 +61,7 @@ void HttpExchange::begin(Request request) {
     tls_ = {};
     tried_.reset();
     blocked_.reset();
+    refused_to_reuse_ = false;
     own_errno_ = 0;
     handshake_at_us_ = 0;
     began_us_ = clock_.monotonic_us();
@@ -79,6 +80,10 @@ void HttpExchange::begin(Request request) {
 
 void HttpExchange::abandon() noexcept {
     if (std::exchange(running_, false)) loop_.remove(handle_->get());
+}
+
+bool HttpExchange::permits(const sockaddr* address) const noexcept {
+    return policy_.permits(address) && plan_.permits(address);
 }
 
 void HttpExchange::transfer_ended(CURLcode code) {
@@ -159,10 +164,8 @@ void HttpExchange::set_tls(CURL* easy) {
 
 void HttpExchange::set_connection(CURL* easy) {
     const HttpOptions& options = plan_.options();
-    if (!options.reuse_connection) {
-        set_option(easy, CURLOPT_FRESH_CONNECT, 1L);
-        set_option(easy, CURLOPT_FORBID_REUSE, 1L);
-    }
+    if (!options.reuse_connection) set_option(easy, CURLOPT_FORBID_REUSE, 1L);
+    if (!options.reuse_connection || request_.fresh) set_option(easy, CURLOPT_FRESH_CONNECT, 1L);
     set_option(easy, CURLOPT_IPRESOLVE, ip_version(options.ip_version));
     set_option(easy, CURLOPT_HTTP_VERSION, http_version(options.http_version, request_.target.https));
     if (options.compression) set_option(easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -179,6 +182,9 @@ void HttpExchange::set_callbacks(CURL* easy) {
     set_option(easy, CURLOPT_WRITEDATA, this);
     set_option(easy, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
     set_option(easy, CURLOPT_OPENSOCKETDATA, this);
+    if (!plan_.options().reuse_connection) return;
+    set_option(easy, CURLOPT_PREREQFUNCTION, &request_begins);
+    set_option(easy, CURLOPT_PREREQDATA, this);
 }
 
 std::size_t HttpExchange::header_arrived(char* data, std::size_t size, std::size_t count, void* self) noexcept {
@@ -198,11 +204,11 @@ int HttpExchange::refuse_to_resolve(void*, void*, void*) noexcept {
     return 1;
 }
 
-// The last word on addresses: whatever path an address took into libcurl, this is the one that is connected to.
+// The last word on new connections: whatever path an address took into libcurl, this is the one that is connected to.
 curl_socket_t HttpExchange::open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
     auto& exchange = *static_cast<HttpExchange*>(self);
     const auto peer = SocketAddress::from(&address->addr, address->addrlen, exchange.request_.target.port);
-    if (!peer || !exchange.policy_.permits(peer->get())) {
+    if (!peer || !exchange.permits(peer->get())) {
         exchange.blocked_ = peer;
         return CURL_SOCKET_BAD;
     }
@@ -210,6 +216,17 @@ curl_socket_t HttpExchange::open_socket(void* self, curlsocktype, curl_sockaddr*
     const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
     if (fd < 0) exchange.own_errno_ = errno;
     return fd;
+}
+
+// The last word on connections of before. libcurl finds them by the name of the host, wherever they lead: one may come
+// from an endpoint with another policy, or from a time with another one.
+int HttpExchange::request_begins(void* self, char* peer_ip, char*, int, int) noexcept {
+    auto& exchange = *static_cast<HttpExchange*>(self);
+    const auto peer = SocketAddress::parse(peer_ip, exchange.request_.target.port);
+    if (peer && exchange.permits(peer->get())) return CURL_PREREQFUNC_OK;
+    exchange.blocked_ = peer;
+    exchange.refused_to_reuse_ = true;
+    return CURL_PREREQFUNC_ABORT;
 }
 
 CURLcode HttpExchange::tls_begins(CURL*, void* context, void* self) noexcept {

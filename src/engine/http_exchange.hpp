@@ -36,6 +36,7 @@ class HttpExchange final : private Transfer {
         std::string method;
         bool own_origin = true;  // of the endpoint's URL, so it may see its credentials
         std::int64_t time_left_us = 0;
+        bool fresh = false;  // on a connection of its own, whatever the options say
     };
 
     HttpExchange(TransferLoop& loop, EasyPool& pool, const Clock& clock, const HttpPlan& plan,
@@ -47,6 +48,9 @@ class HttpExchange final : private Transfer {
     void begin(Request request);
     void abandon() noexcept;  // no call follows
 
+    // Whether both policies, the engine's and the endpoint's own, let it be connected to.
+    bool permits(const sockaddr* address) const noexcept;
+
     const HttpPlan& plan() const noexcept { return plan_; }
     const Request& request() const noexcept { return request_; }
     const HttpResponse& response() const noexcept { return response_; }
@@ -56,6 +60,7 @@ class HttpExchange final : private Transfer {
     std::string peer() const;
     bool opened_connection() const noexcept { return tried_.has_value(); }  // else: one of before was used
     const std::optional<SocketAddress>& blocked() const noexcept { return blocked_; }
+    bool refused_to_reuse() const noexcept { return refused_to_reuse_; }  // a connection to a blocked address
     bool handshake_began() const noexcept { return handshake_at_us_ != 0; }
     int own_errno() const noexcept { return own_errno_; }  // when we could not get or watch a socket
     int errno_of_peer() const;
@@ -85,6 +90,7 @@ class HttpExchange final : private Transfer {
     static std::size_t body_arrived(char* data, std::size_t size, std::size_t count, void* self) noexcept;
     static int refuse_to_resolve(void* resolver, void* reserved, void* self) noexcept;
     static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
+    static int request_begins(void* self, char* peer_ip, char* own_ip, int peer_port, int own_port) noexcept;
     static CURLcode tls_begins(CURL* easy, void* context, void* self) noexcept;
     void look_at_reused_connection() noexcept;
 
@@ -101,6 +107,7 @@ class HttpExchange final : private Transfer {
     TlsInspection tls_;
     std::optional<SocketAddress> tried_;
     std::optional<SocketAddress> blocked_;
+    bool refused_to_reuse_ = false;
     std::int64_t began_us_ = 0;
     std::int64_t handshake_at_us_ = 0;  // when the TLS handshake began; 0: not yet
     int own_errno_ = 0;

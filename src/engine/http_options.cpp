@@ -116,17 +116,6 @@ constexpr Key<HttpOptions> kKeys[] = {
     {"response_headers", read_header_assertions},
 };
 
-nlohmann::json parse(std::string_view text) {
-    if (text.size() > kMaxOptions) throw InvalidOption("options are longer than 2 MiB", "");
-    try {
-        nlohmann::json root = parse_bounded_json(text);
-        if (!root.is_object()) throw InvalidOption("options must be a JSON object", "");
-        return root;
-    } catch (const JsonError& error) {
-        throw InvalidOption(std::string("options are ") + error.what(), "");
-    }
-}
-
 // A key that is null counts as left out, which is how an update takes one back. It must be known all the same.
 void drop_nulls(nlohmann::json& root) {
     for (auto member = root.begin(); member != root.end();) {
@@ -183,8 +172,19 @@ void check_headers(const HttpOptions& options, const nlohmann::json& root) {
 
 }  // namespace
 
+nlohmann::json parse_options_object(std::string_view text) {
+    if (text.size() > kMaxOptions) throw InvalidOption("options are longer than 2 MiB", "");
+    try {
+        nlohmann::json root = parse_bounded_json(text);
+        if (!root.is_object()) throw InvalidOption("options must be a JSON object", "");
+        return root;
+    } catch (const JsonError& error) {
+        throw InvalidOption(std::string("options are ") + error.what(), "");
+    }
+}
+
 HttpOptions parse_http_options(std::string_view json) {
-    nlohmann::json root = parse(json);
+    nlohmann::json root = parse_options_object(json);
     drop_nulls(root);
     HttpOptions options;
     read_keys<HttpOptions>(options, {"", root}, kKeys);

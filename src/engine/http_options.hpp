@@ -30,6 +30,9 @@ struct HttpOptions {
     std::string bearer;                                        // "auth": {"bearer": "token"}
     std::string credential_header;                             // "auth": {"api_key": {"header":…, "value":…}}: the
                                                                // name; never sent to another origin
+    std::vector<std::string> secrets;                          // names in {"secret": name}, which stands for a bearer, a
+                                                               // password, an api key or a header: each once. What
+                                                               // it stands for is a placeholder here
     bool follow_redirects = true;                              // "follow_redirects"
     int max_redirects = 5;                                     // "max_redirects", 0-20
     StatusSet expected_status;                                 // "expected_status": "200-299,304" | 204 | [200, "300-399"]

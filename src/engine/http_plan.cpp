@@ -3,7 +3,9 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <array>
+
+#include "engine/option_parsers.hpp"
+#include "engine/text.hpp"
 
 namespace pulsimo::engine {
 
@@ -11,16 +13,8 @@ namespace {
 
 constexpr const char* kUserAgent = "Pulsimo";
 
-// Any header of a user may carry a secret, whatever its name. Only these go to an origin the user has not named.
-constexpr std::array kHarmlessHeaders{"Accept", "Accept-Language", "Cache-Control", "Content-Type", "User-Agent"};
-
 bool is_named(const std::string& header, const char* name) {
     return strcasecmp(header.c_str(), name) == 0;
-}
-
-bool is_harmless(const std::string& header) {
-    return std::any_of(kHarmlessHeaders.begin(), kHarmlessHeaders.end(),
-                       [&](const char* name) { return is_named(header, name); });
 }
 
 bool has_header(const HttpOptions& options, const char* name) {
@@ -36,7 +30,7 @@ std::string header_line(const std::string& name, const std::string& value) {
 CurlList header_list(const HttpOptions& options, const HttpTarget& target, bool own_origin) {
     CurlList list;
     for (const auto& [name, value] : options.headers) {
-        const bool shareable = is_harmless(name) && name != options.credential_header;
+        const bool shareable = goes_to_every_origin(name) && name != options.credential_header;
         if (own_origin || shareable) list.add(header_line(name, value));
     }
     if (own_origin && !options.bearer.empty()) list.add("Authorization: Bearer " + options.bearer);
@@ -62,15 +56,14 @@ HttpProfile::HttpProfile(const std::string& options_json, const HttpTarget& targ
     } catch (const InvalidOption& error) {
         trouble = std::string("cannot use the options: ") + error.what();
     }
+    if (!options.secrets.empty()) {
+        trouble = "the secret " + in_quotes(options.secrets.front(), kMaxSecretName) + " is not available";
+    }
     own_headers = header_list(options, target, true);
     foreign_headers = header_list(options, target, false);
 }
 
 std::shared_ptr<const HttpProfile> HttpProfiles::get(const std::string& options_json, const HttpTarget& target) {
-    if (known_.size() >= sweep_at_) {
-        std::erase_if(known_, [](const auto& known) { return known.second.expired(); });
-        sweep_at_ = 2 * known_.size() + 64;
-    }
     std::weak_ptr<const HttpProfile>& known = known_[options_json];
     if (auto profile = known.lock()) return profile;
     auto profile = std::make_shared<const HttpProfile>(options_json, target);
@@ -78,14 +71,21 @@ std::shared_ptr<const HttpProfile> HttpProfiles::get(const std::string& options_
     return profile;
 }
 
-HttpPlan::HttpPlan(const EndpointConfig& config, HttpProfiles& profiles)
+HttpPlan::HttpPlan(const EndpointConfig& config, HttpProfiles& profiles, OwnPolicies& policies)
     : endpoint_id(config.id),
       timeout_us(config.timeout_us),
       target(HttpTarget::parse(config.url).value_or(HttpTarget())),
-      profile(profiles.get(config.options_json, target)) {}
+      profile(profiles.get(config.options_json, target)),
+      own_policy(policies.get(config)) {}
 
 std::string HttpPlan::trouble() const {
-    return profile->trouble.empty() && target.url.empty() ? "cannot use the URL" : profile->trouble;
+    if (!profile->trouble.empty()) return profile->trouble;
+    if (target.url.empty()) return "cannot use the URL";
+    return own_policy != nullptr ? own_policy->trouble : std::string();
+}
+
+bool HttpPlan::permits(const sockaddr* address) const noexcept {
+    return own_policy == nullptr || own_policy->addresses.permits(address);
 }
 
 }  // namespace pulsimo::engine

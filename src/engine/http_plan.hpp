@@ -8,12 +8,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <unordered_map>
 
 #include "engine/curl_list.hpp"
 #include "engine/endpoint_config.hpp"
 #include "engine/http_options.hpp"
 #include "engine/http_target.hpp"
+#include "engine/own_policy.hpp"
+#include "engine/shared_by_text.hpp"
 
 namespace pulsimo::engine {
 
@@ -33,20 +34,22 @@ class HttpProfiles {
     std::shared_ptr<const HttpProfile> get(const std::string& options_json, const HttpTarget& target);
 
   private:
-    std::unordered_map<std::string, std::weak_ptr<const HttpProfile>> known_;
-    std::size_t sweep_at_ = 64;  // forget those that nobody uses any more when there are so many
+    SharedByText<HttpProfile> known_;
 };
 
 struct HttpPlan {
-    HttpPlan(const EndpointConfig& config, HttpProfiles& profiles);
+    HttpPlan(const EndpointConfig& config, HttpProfiles& profiles, OwnPolicies& policies);
 
     const HttpOptions& options() const noexcept { return profile->options; }
     std::string trouble() const;  // why it cannot be probed; empty: it can
+    // As far as the endpoint's own policy goes.
+    bool permits(const sockaddr* address) const noexcept;
 
     std::int64_t endpoint_id = 0;
     std::int64_t timeout_us = 0;
     HttpTarget target;  // without a URL where that of the configuration is none
     std::shared_ptr<const HttpProfile> profile;
+    std::shared_ptr<const OwnPolicy> own_policy;  // nullptr: none
 };
 
 }  // namespace pulsimo::engine

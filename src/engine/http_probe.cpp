@@ -100,7 +100,7 @@ void HttpProbe::resolved(Resolution&& resolution) {
     }
 }
 
-void HttpProbe::connect_to(std::vector<SocketAddress> addresses) {
+void HttpProbe::connect_to(std::vector<SocketAddress> addresses, bool fresh) {
     if (!keep_permitted(addresses)) return;
     drop_unroutable(addresses);
     if (addresses.size() > kMostAddresses) addresses.erase(addresses.begin() + kMostAddresses, addresses.end());
@@ -110,7 +110,8 @@ void HttpProbe::connect_to(std::vector<SocketAddress> addresses) {
                          .addresses = std::move(addresses),
                          .method = method_,
                          .own_origin = target_.same_origin(plan_->target),
-                         .time_left_us = std::max<std::int64_t>(started_us_ + plan_->timeout_us - now(), 0)});
+                         .time_left_us = std::max<std::int64_t>(started_us_ + plan_->timeout_us - now(), 0),
+                         .fresh = fresh});
     } catch (const CurlError& error) {  // say, an option that this libcurl was built without
         doing_ = Doing::nothing;
         finish({ErrorClass::internal, std::string("cannot make the request: ") + error.what()});
@@ -120,7 +121,7 @@ void HttpProbe::connect_to(std::vector<SocketAddress> addresses) {
 // False when none is left; the check has ended then.
 bool HttpProbe::keep_permitted(std::vector<SocketAddress>& addresses) {
     const auto permitted = std::stable_partition(addresses.begin(), addresses.end(),
-                                                 [&](const SocketAddress& a) { return policy_->permits(a.get()); });
+                                                 [&](const SocketAddress& a) { return exchange_.permits(a.get()); });
     if (permitted != addresses.begin()) {
         addresses.erase(permitted, addresses.end());
         return true;
@@ -135,6 +136,10 @@ void HttpProbe::exchange_ended(CURLcode code) {
     // Of libcurl's own timeout, or of the kernel's, which gives up on a connection after some minutes.
     if (code == CURLE_OPERATION_TIMEDOUT) return time_is_up();
     doing_ = Doing::nothing;
+    // The connections that others left behind are not for this check. The addresses that it found itself are.
+    if (exchange_.refused_to_reuse() && !exchange_.request().fresh) {
+        return connect_to(exchange_.request().addresses, true);
+    }
     Failure failure = failure_of(exchange_, code);
     note_phases(failure.error == ErrorClass::none);
     ended_us_ = exchange_.ended_us();

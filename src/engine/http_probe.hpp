@@ -53,7 +53,7 @@ class HttpProbe final : private Resolver::Lookup, private HttpExchange::Listener
 
     void go_to(HttpTarget target);
     void resolved(Resolution&& resolution) override;
-    void connect_to(std::vector<SocketAddress> addresses);
+    void connect_to(std::vector<SocketAddress> addresses, bool fresh = false);
     bool keep_permitted(std::vector<SocketAddress>& addresses);
     void exchange_ended(CURLcode code) override;
     void redirect();

@@ -19,4 +19,14 @@ void read_header_assertions(HttpOptions& options, const Option& option);
 // Refuses names that are no token (RFC 9110).
 void check_header_name(const Option& option, std::string_view name);
 
+// Any header of a user may carry a secret, whatever its name. Only few are sent to an origin that the user has not
+// named.
+bool goes_to_every_origin(std::string_view header);
+
+inline constexpr std::size_t kMaxSecretName = 200;
+inline constexpr std::string_view kSecretKey = "secret";
+
+// The text of options, before it is known whether they make sense.
+nlohmann::json parse_options_object(std::string_view text);
+
 }  // namespace pulsimo::engine

@@ -24,7 +24,8 @@ void fields(Archive& archive, R& record) {
     using T = std::remove_const_t<R>;
     if constexpr (std::is_same_v<T, Upsert>) {
         auto& config = record.config;
-        archive(config.id, config.interval_us, config.timeout_us, config.url, config.options_json);
+        archive(config.id, config.interval_us, config.timeout_us, config.url, config.options_json,
+                config.blocked_networks, config.allowed_networks);
     } else if constexpr (std::is_same_v<T, Remove>) {
         archive(record.endpoint_id);
     } else if constexpr (std::is_same_v<T, CheckNow>) {

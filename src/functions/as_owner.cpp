@@ -40,6 +40,11 @@ Oid caller() noexcept {
     return InSecurityRestrictedOperation() ? InvalidOid : GetUserId();
 }
 
+void require_owner(const char* function) {
+    if (superuser()) return;
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for function %s", function)));
+}
+
 Datum Lookup::run(const Datum* arguments, bool& found) {
     Oid user = InvalidOid;
     int context = 0;

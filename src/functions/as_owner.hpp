@@ -21,6 +21,10 @@ namespace pulsimo::functions {
 // InvalidOid within maintenance of the server (autovacuum, REINDEX ...), where a superuser runs functions of others.
 Oid caller() noexcept;
 
+// For functions that only those of the extension call, with the rights of its owner. Somebody may have been granted
+// EXECUTE on all functions of the schema. Raises 42501.
+void require_owner(const char* function);
+
 // One question with one answer, planned once a session. To be kept in a static: its plan is never freed.
 class Lookup {
   public:

@@ -10,6 +10,7 @@ extern "C" {
 #include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(pulsimo_current_user_id);
+PG_FUNCTION_INFO_V1(pulsimo_current_api_key_id);
 PG_FUNCTION_INFO_V1(pulsimo_is_operator);
 }
 
@@ -19,6 +20,7 @@ namespace {
 
 struct ActingFor {
     std::int64_t user_id = kNobody;
+    std::int64_t api_key_id = kNoKey;
     SubTransactionId subtransaction = InvalidSubTransactionId;
 };
 
@@ -90,9 +92,13 @@ std::int64_t current_user_id() {
     return known;
 }
 
-void act_for(std::int64_t user_id) {
+std::int64_t current_api_key_id() {
+    return OidIsValid(caller()) ? acting_for.api_key_id : kNoKey;
+}
+
+void act_for(std::int64_t user_id, std::int64_t api_key_id) {
     register_callbacks();
-    acting_for = {user_id, GetCurrentSubTransactionId()};
+    acting_for = {user_id, api_key_id, GetCurrentSubTransactionId()};
     generation++;
 }
 
@@ -106,6 +112,13 @@ bool is_operator() {
 PULSIMO_EXPORT Datum pulsimo_current_user_id(PG_FUNCTION_ARGS) {
     const std::int64_t id = pulsimo::functions::current_user_id();
     if (id == pulsimo::functions::kNobody) PG_RETURN_NULL();
+    PG_RETURN_INT64(id);
+}
+
+PULSIMO_EXPORT Datum pulsimo_current_api_key_id(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    const std::int64_t id = pulsimo::functions::current_api_key_id();
+    if (id == pulsimo::functions::kNoKey) PG_RETURN_NULL();
     PG_RETURN_INT64(id);
 }
 

@@ -3,8 +3,9 @@
 // By default that is the active user whose database_role is caller(): the effective user, as for every right in the
 // server. The name alone does not do, since a role can be dropped and its name taken by somebody else: the role must
 // also have been granted USAGE on the schema itself, which goes with the role. act_for() puts somebody else in that
-// place until the transaction ends: it is how sessions of an application share one role behind a pool. The identity
-// lives in the memory of the backend and in no setting, because whatever can be SET can be forged.
+// place until the transaction ends: it is how sessions of an application share one role behind a pool. Whoever acts by
+// way of an API key has the rights of its user as far as the key's scopes reach, and none over the account itself. The
+// identity lives in the memory of the backend and in no setting, because whatever can be SET can be forged.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +13,16 @@
 namespace pulsimo::functions {
 
 constexpr std::int64_t kNobody = 0;
+constexpr std::int64_t kNoKey = 0;
 
 // Raises what reading pulsimo.users raises.
 std::int64_t current_user_id();
 
+// The API key by which the session acts for its user; kNoKey when it is a person.
+std::int64_t current_api_key_id();
+
 // Until the transaction ends, or the subtransaction this is called in is rolled back: then it is the role that counts.
-void act_for(std::int64_t user_id);
+void act_for(std::int64_t user_id, std::int64_t api_key_id = kNoKey);
 
 // A superuser whose session acts for nobody else: allowed everything, as everywhere in the server.
 bool is_operator();

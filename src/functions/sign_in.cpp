@@ -1,6 +1,8 @@
 // What sign_in() and use_session() need of the server: attempts that count although their transaction fails, an
 // identity in the memory of the backend, and a statement with a secret in it kept out of sight.
 
+#include "functions/as_owner.hpp"
+#include "functions/audit.hpp"
 #include "functions/identity.hpp"
 #include "worker/shared.hpp"
 
@@ -9,6 +11,7 @@ extern "C" {
 #include "pgstat.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
+#include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(pulsimo_is_sign_in_locked);
 PG_FUNCTION_INFO_V1(pulsimo_note_sign_in);
@@ -19,6 +22,8 @@ PG_FUNCTION_INFO_V1(pulsimo_hide_statement);
 namespace {
 
 using namespace pulsimo;
+using functions::require_owner;
+using worker::NoteKind;
 using worker::SignInAttempts;
 
 std::uint64_t hash_of(const text* who) {
@@ -37,13 +42,6 @@ worker::SignInAttempts& sign_in_attempts() {
                         errhint("Add \"pulsimo\" to shared_preload_libraries and restart the server.")));
     }
     return worker::shared()->sign_in_attempts;
-}
-
-// For functions that only those of the extension call, with the rights of its owner. Somebody may have been granted
-// EXECUTE on all functions of the schema.
-void require_owner(const char* function) {
-    if (superuser()) return;
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for function %s", function)));
 }
 
 }  // namespace
@@ -65,16 +63,23 @@ PULSIMO_EXPORT Datum pulsimo_note_sign_in(PG_FUNCTION_ARGS) {
     const bool matched = PG_GETARG_BOOL(1);
     const TimestampTz now = GetCurrentTimestamp();
     SignInAttempts& attempts = sign_in_attempts();
-    worker::SharedLock lock;
-    const bool counts = !worker::is_locked(attempts, MyDatabaseId, who, now, limit());
-    if (counts && matched) worker::forget_failures(attempts, MyDatabaseId, who);
-    if (counts && !matched) worker::note_failure(attempts, MyDatabaseId, who, now, limit());
+    bool counts = false, locked = false;
+    {
+        worker::SharedLock lock;
+        counts = !worker::is_locked(attempts, MyDatabaseId, who, now, limit());
+        if (counts && matched) worker::forget_failures(attempts, MyDatabaseId, who);
+        if (counts && !matched) worker::note_failure(attempts, MyDatabaseId, who, now, limit());
+        locked = worker::is_locked(attempts, MyDatabaseId, who, now, limit());
+    }
+    const char* address = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    if (counts && !matched) functions::note_sign_in_trouble(NoteKind::failed, "sign_in", address);
+    if (counts && locked) functions::note_sign_in_trouble(NoteKind::locked, "sign_in", address);
     PG_RETURN_BOOL(counts);
 }
 
 PULSIMO_EXPORT Datum pulsimo_act_for(PG_FUNCTION_ARGS) {
     require_owner("act_for");
-    functions::act_for(PG_GETARG_INT64(0));
+    functions::act_for(PG_GETARG_INT64(0), PG_NARGS() > 1 ? PG_GETARG_INT64(1) : functions::kNoKey);
     PG_RETURN_VOID();
 }
 

@@ -1,5 +1,6 @@
-// validate_endpoint(), module_version() and next_slot(): the engine's knowledge for SQL.
+// validate_endpoint(), require_networks(), module_version() and next_slot(): the engine's knowledge for SQL.
 
+#include "engine/address_policy.hpp"
 #include "engine/clock.hpp"
 #include "engine/http_options.hpp"
 #include "engine/schedule.hpp"
@@ -14,6 +15,7 @@ extern "C" {
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(pulsimo_validate_endpoint);
+PG_FUNCTION_INFO_V1(pulsimo_require_networks);
 PG_FUNCTION_INFO_V1(pulsimo_module_version);
 PG_FUNCTION_INFO_V1(pulsimo_next_slot);
 }
@@ -24,20 +26,33 @@ using namespace pulsimo;
 
 constexpr const char* kHint = "The comment of pulsimo.validate_endpoint() tells what each option may be.";
 
-// False, with the reason in `failure`, when the engine would not probe this.
-bool is_valid(const char* url, const char* options, pg::Failure& failure) noexcept {
+// False, with the reason in `failure`, when `check` throws.
+template <class Check>
+bool passes(const Check& check, const char* default_hint, pg::Failure& failure) noexcept {
     try {
-        engine::validate_url(pg::to_utf8(url));
-        engine::parse_http_options(pg::to_utf8(options));
+        check();
         return true;
     } catch (const engine::InvalidOption& error) {
         failure.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
         pg::copy_text(failure.message, pg::from_utf8(error.what()).c_str());
-        pg::copy_text(failure.hint, pg::from_utf8(error.hint().empty() ? kHint : error.hint()).c_str());
+        pg::copy_text(failure.hint, pg::from_utf8(error.hint().empty() ? default_hint : error.hint()).c_str());
     } catch (...) {
         failure = pg::describe_current_exception();
     }
     return false;
+}
+
+bool is_valid(const char* url, const char* options, pg::Failure& failure) noexcept {
+    auto check = [&] {
+        engine::validate_url(pg::to_utf8(url));
+        engine::parse_http_options(pg::to_utf8(options));
+    };
+    return passes(check, kHint, failure);
+}
+
+bool are_networks(const char* networks, pg::Failure& failure) noexcept {
+    auto check = [&] { engine::parse_networks(pg::to_utf8(networks)); };
+    return passes(check, "Give networks like 10.0.0.0/8, separated by commas.", failure);
 }
 
 }  // namespace
@@ -48,6 +63,13 @@ PULSIMO_EXPORT Datum pulsimo_validate_endpoint(PG_FUNCTION_ARGS) {
     char* json = JsonbToCString(nullptr, &options->root, VARSIZE(options));
     pg::Failure failure;
     if (!is_valid(url, json, failure)) pg::raise(failure);
+    PG_RETURN_VOID();
+}
+
+PULSIMO_EXPORT Datum pulsimo_require_networks(PG_FUNCTION_ARGS) {
+    const char* networks = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    pg::Failure failure;
+    if (!are_networks(networks, failure)) pg::raise(failure);
     PG_RETURN_VOID();
 }
 

@@ -8,12 +8,17 @@ FROM (
     SELECT 'SELECT' AS privilege, 'pulsimo.' || t.name AS object
     FROM unnest('{organizations,users,memberships,project_members,projects,endpoints,health_checks,state_changes,
                   certificates,incidents,incident_events,outbox,state,endpoint_facts,endpoint_status,schedule,
-                  active_incidents,organization_members,sessions,permission_matrix}'::text[]) AS t (name)
+                  active_incidents,organization_members,sessions,permission_matrix,my_api_keys,stored_secrets,
+                  organization_usage,audit_log}'::text[]) AS t (name)
     UNION ALL
     -- Not the hashes of tokens.
     SELECT 'SELECT (organization_id, email, role, created_at, expires_at)', 'pulsimo.invitations'
     UNION ALL
     SELECT 'SELECT (id, user_id, created_at, expires_at, client_address, application)', 'pulsimo.user_sessions'
+    UNION ALL
+    SELECT 'SELECT (id, user_id, name, scopes, created_at, expires_at, last_used_at)', 'pulsimo.api_keys'
+    UNION ALL
+    SELECT 'SELECT (id, organization_id, name, hosts, created_at, changed_at)', 'pulsimo.secrets'
     UNION ALL
     -- Not id: that a number is taken would tell of others. And DELETE is a right to LOCK the table.
     SELECT p.name || '(project_id, name, url, check_interval, timeout, retry_interval, degraded_after,'
@@ -25,9 +30,13 @@ FROM (
     SELECT 'EXECUTE', p.oid::regprocedure::text
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'pulsimo'::regnamespace AND p.proname::text = ANY (
-        '{current_user_id,is_operator,has_permission,require_permission,my_permissions,
+        '{current_user_id,current_api_key_id,is_operator,has_permission,require_permission,note_denial,my_permissions,
           add_user,invite_user,revoke_invitation,accept_invitation,disable_user,enable_user,remove_user,set_role,set_project_role,remove_project,
           sign_in,use_session,sign_out,revoke_session,revoke_sessions,change_password,
+          create_api_key,use_api_key,rotate_api_key,revoke_api_key,
+          begin_one_time_passwords,confirm_one_time_passwords,end_one_time_passwords,
+          set_secret,remove_secret,require_secrets,secrets_in,credentials_in,clear_credentials,refuse_clear_credentials,
+          search_audit,count_users,endpoints_of,
           add_endpoint,update_endpoint,pause_endpoint,resume_endpoint,remove_endpoint,check_now,
           validate_endpoint,without_months,require_endpoint,lock_endpoint,require_project,default_project,only_project,
           read_duration,read_text,read_integer,incident_timeline,uptime,time_in_status,status_periods,uptime_percent,

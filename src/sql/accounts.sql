@@ -193,6 +193,7 @@ BEGIN
             PERFORM pulsimo.begin_member_change(organization);
             PERFORM pulsimo.require_rank(organization, pulsimo.require_member(organization, user_id));
         ELSE
+            PERFORM pulsimo.require_person('leave an organization');
             PERFORM pulsimo.require_member(organization, user_id);
             PERFORM pulsimo.lock_organization(organization);
         END IF;

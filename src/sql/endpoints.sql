@@ -74,6 +74,14 @@ BEGIN
     IF problem IS NULL AND TG_OP = 'UPDATE' AND (NEW.url <> OLD.url OR NEW.options <> OLD.options) THEN
         PERFORM pulsimo.validate_endpoint(NEW.url, NEW.options);
     END IF;
+    -- During a restore (see audit.sql) secrets may come later than what refers to them.
+    IF problem IS NULL AND current_setting('row_security')::boolean
+        AND (TG_OP = 'INSERT' OR NEW.url <> OLD.url OR NEW.options <> OLD.options) THEN
+        PERFORM pulsimo.refuse_clear_credentials(NEW.options, CASE TG_OP WHEN 'UPDATE' THEN OLD.options END);
+        IF pulsimo.secrets_in(NEW.options) <> '{}' THEN
+            PERFORM pulsimo.require_secrets(NEW.project_id, NEW.url, NEW.options);
+        END IF;
+    END IF;
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value', HINT = advice;
     END IF;

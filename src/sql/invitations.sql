@@ -93,6 +93,7 @@ DECLARE
     account bigint;
 BEGIN
     PERFORM pulsimo.hide_statement();
+    PERFORM pulsimo.require_person('accept invitations');
     DELETE FROM pulsimo.invitations i
     WHERE i.token_hash = sha256(convert_to(token, 'UTF8')) AND i.expires_at > clock_timestamp()
     RETURNING * INTO invitation;

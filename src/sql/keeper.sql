@@ -18,11 +18,14 @@ COMMENT ON FUNCTION pulsimo.checks_since(bigint, timestamptz, integer) IS
 -- Built for 100 000 endpoints: nested index look-ups. The last checks are what the counters of src/health are found
 -- again from: ten, since no threshold is higher, and a hundred where our own trouble, which counts for nothing, lies
 -- between them. Compiling the plan, with its scan per partition, takes longer than running it.
+-- Dropped first, since its columns have been others.
+DROP FUNCTION IF EXISTS pulsimo.keeper_endpoints(bigint[]);
 CREATE OR REPLACE FUNCTION pulsimo.keeper_endpoints(ids bigint[])
 RETURNS TABLE (id bigint, url text, interval_us bigint, timeout_us bigint, retry_us bigint, degraded_us bigint,
                failure_threshold integer, success_threshold integer, options text, status text, since_us bigint,
                incident_open boolean, recent_outcomes text[], recent_checked_us bigint[], certificate_issuer text,
-               certificate_expires_s bigint)
+               certificate_expires_s bigint, blocked_networks text, allowed_networks text, secret_names text[],
+               secret_contexts text[], sealed_secrets text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     IF ids IS NULL THEN
@@ -40,9 +43,19 @@ BEGIN
            coalesce((extract(epoch FROM s.changed_at) * 1000000)::bigint, 0),
            EXISTS (SELECT FROM pulsimo.incidents i WHERE i.endpoint_id = e.id AND i.status <> 'resolved'),
            coalesce(hundred.outcomes, ten.outcomes, '{}'), coalesce(hundred.checked_us, ten.checked_us, '{}'),
-           coalesce(c.issuer, ''), coalesce(extract(epoch FROM c.expires_at)::bigint, 0)
+           coalesce(c.issuer, ''), coalesce(extract(epoch FROM c.expires_at)::bigint, 0),
+           o.blocked_networks, o.allowed_networks, x.names, x.contexts, x.sealed
     FROM unnest(ids) AS wanted (id)
         JOIN pulsimo.endpoints e ON e.id = wanted.id AND NOT e.paused
+        JOIN pulsimo.projects p ON p.id = e.project_id
+        JOIN pulsimo.organizations o ON o.id = p.organization_id
+        LEFT JOIN LATERAL (
+            SELECT array_agg(k.name) AS names, array_agg(pulsimo.secret_context(k.organization_id, k.name)) AS contexts,
+                   array_agg(encode(k.sealed, 'hex')) AS sealed
+            FROM pulsimo.secrets k
+            WHERE k.organization_id = o.id AND k.name = ANY (pulsimo.secrets_in(e.options))
+                AND (k.hosts IS NULL OR pulsimo.url_host(e.url) = ANY (k.hosts))
+        ) x ON e.options::text LIKE '%"secret"%'
         LEFT JOIN LATERAL (
             SELECT n.status, n.changed_at FROM pulsimo.state_changes n
             WHERE n.endpoint_id = e.id ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
@@ -63,7 +76,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.keeper_endpoints(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.keeper_endpoints(bigint[]) IS
-'Internal: the endpoints with these ids, or all, as the keeper needs them; paused ones are left out. Durations and times are microseconds (certificate_expires_s: seconds), 0 stands for none. The recent checks are those of the current status, the oldest first.';
+'Internal: the endpoints with these ids, or all, as the keeper needs them; paused ones are left out. Durations and times are microseconds (certificate_expires_s: seconds), 0 stands for none. The recent checks are those of the current status, the oldest first; the secrets those that the options refer to and that may go to the host of the URL, sealed, in hexadecimal digits.';
 
 CREATE OR REPLACE FUNCTION pulsimo.record_certificates(certificates jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

@@ -66,6 +66,7 @@ BEGIN
     IF NOT pulsimo.is_operator() AND (role >= (
             SELECT m.role FROM pulsimo.memberships m
             WHERE m.organization_id = organization AND m.user_id = pulsimo.current_user_id())) IS NOT TRUE THEN
+        PERFORM pulsimo.note_denial('members.change', organization);
         RAISE EXCEPTION 'permission denied: role % is above your own', role USING
             ERRCODE = 'insufficient_privilege',
             HINT = 'Ask somebody of the organization who has that role.';
@@ -126,6 +127,7 @@ CREATE OR REPLACE FUNCTION pulsimo.require_operator(what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT pulsimo.is_operator() THEN
+        PERFORM pulsimo.note_denial(what, NULL);
         RAISE EXCEPTION 'permission denied: only the operator may %', what USING
             ERRCODE = 'insufficient_privilege',
             HINT = 'The operator is a superuser of the database.';

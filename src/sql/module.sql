@@ -23,7 +23,7 @@ url: absolute, http or https, without user and password, at most 2048 bytes.
 method: GET (the default), HEAD, POST, PUT, PATCH, DELETE or OPTIONS.
 headers: an object of request headers, {"Accept": "text/html"}; "Host" is allowed.
 body: the body of the request, text.
-auth: {"basic": {"username": "u", "password": "p"}}, {"bearer": "token"} or {"api_key": {"header": "X-Key", "value": "k"}}.
+auth: {"basic": {"username": "u", "password": {"secret": "p"}}}, {"bearer": {"secret": "t"}} or {"api_key": {"header": "X-Key", "value": {"secret": "k"}}}. p, t and k are names given to set_secret(); the value of a header can be {"secret": "name"} as well.
 follow_redirects: true (the default) or false.
 max_redirects: 0 to 20, 5 by default.
 expected_status: the status codes that pass, 204, "200-299,304" or [200, "300-399"]; "200-299" by default.

@@ -8,6 +8,13 @@ COMMENT ON FUNCTION pulsimo.current_user_id() IS
 'The user that the session acts for: that of sign_in() or use_session() in this transaction, else the active one whose database_role is the current role. NULL when there is none.
 Example: SELECT pulsimo.current_user_id();';
 
+CREATE OR REPLACE FUNCTION pulsimo.current_api_key_id() RETURNS bigint
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pulsimo_current_api_key_id';
+REVOKE ALL ON FUNCTION pulsimo.current_api_key_id() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.current_api_key_id() IS
+'The API key by which the session acts for its user, see use_api_key(). NULL when there is none.
+Example: SELECT pulsimo.current_api_key_id();';
+
 CREATE OR REPLACE FUNCTION pulsimo.is_operator() RETURNS boolean
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pulsimo_is_operator';
 REVOKE ALL ON FUNCTION pulsimo.is_operator() FROM PUBLIC;
@@ -22,6 +29,10 @@ FROM (VALUES
     ('organization.view', 'organization', '{owner,admin,member,viewer}', '{admin,editor,viewer}', 'see the organization'),
     ('members.view', 'organization', '{owner,admin,member,viewer}', '{}', 'see who belongs to the organization'),
     ('members.change', 'organization', '{owner,admin}', '{}', 'add and remove people, give them roles up to one''s own'),
+    ('audit.view', 'organization', '{owner,admin}', '{}', 'see who did what in the organization'),
+    ('secrets.view', 'organization', '{owner,admin,member}', '{}', 'see which secrets there are, never what they are'),
+    ('secrets.change', 'organization', '{owner,admin}', '{}',
+     'set and remove secrets, and send them to any host that they are not bound to'),
     ('projects.view', 'organization', '{owner,admin,member,viewer}', '{}', 'see all projects, and incidents of former ones'),
     ('projects.change', 'organization', '{owner,admin}', '{}', 'add, rename and remove projects'),
     ('project.view', 'project', '{owner,admin,member,viewer}', '{admin,editor,viewer}',
@@ -78,6 +89,28 @@ REVOKE ALL ON FUNCTION pulsimo.permits(bigint, boolean, text, bigint) FROM PUBLI
 COMMENT ON FUNCTION pulsimo.permits(bigint, boolean, text, bigint) IS
 'Internal: whether the matrix allows a user an action. NULL when it does not know the action.';
 
+-- Not the names of actions alone, so that a key which may read all goes on doing so when there is more to read.
+CREATE OR REPLACE FUNCTION pulsimo.is_scope_of(scope text, action text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE scope WHEN 'all' THEN true WHEN 'read' THEN action LIKE '%.view' ELSE scope = action END;
+$$;
+REVOKE ALL ON FUNCTION pulsimo.is_scope_of(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.is_scope_of(text, text) IS
+'Internal: whether the scope of an API key allows an action.';
+
+-- Called like permits(). A key that was revoked or has expired meanwhile allows nothing.
+CREATE OR REPLACE FUNCTION pulsimo.is_in_scope(api_key bigint, action text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM pulsimo.api_keys k, unnest(k.scopes) AS s (scope)
+        WHERE k.id = api_key AND (k.expires_at > statement_timestamp() OR k.expires_at IS NULL)
+            AND pulsimo.is_scope_of(s.scope, action));
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.is_in_scope(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.is_in_scope(bigint, text) IS
+'Internal: whether the scopes of an API key allow an action.';
+
 CREATE OR REPLACE FUNCTION pulsimo.permission_support(request internal) RETURNS internal
 LANGUAGE c IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_permission_support';
 REVOKE ALL ON FUNCTION pulsimo.permission_support(internal) FROM PUBLIC;
@@ -98,6 +131,7 @@ CREATE OR REPLACE FUNCTION pulsimo.require_permission(action text, object bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF pulsimo.has_permission(action, object) IS NOT TRUE THEN
+        PERFORM pulsimo.note_denial(action, object);
         RAISE EXCEPTION 'permission denied: % of % %', action,
             (SELECT m.object FROM pulsimo.permission_matrix m WHERE m.action = require_permission.action), object USING
             ERRCODE = 'insufficient_privilege',

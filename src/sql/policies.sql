@@ -43,7 +43,35 @@ ALTER TABLE pulsimo.passwords FORCE ROW LEVEL SECURITY;
 ALTER TABLE pulsimo.user_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE pulsimo.user_sessions FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS user_sees ON pulsimo.user_sessions;
-CREATE POLICY user_sees ON pulsimo.user_sessions FOR SELECT USING (user_id = pulsimo.current_user_id());
+CREATE POLICY user_sees ON pulsimo.user_sessions FOR SELECT
+    USING (user_id = pulsimo.current_user_id() AND pulsimo.current_api_key_id() IS NULL);
+
+ALTER TABLE pulsimo.api_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.api_keys FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS user_sees ON pulsimo.api_keys;
+CREATE POLICY user_sees ON pulsimo.api_keys FOR SELECT
+    USING (user_id = pulsimo.current_user_id() AND (pulsimo.current_api_key_id() = id) IS NOT FALSE);
+
+ALTER TABLE pulsimo.one_time_passwords ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.one_time_passwords FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE pulsimo.recovery_codes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.recovery_codes FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE pulsimo.secrets ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.secrets FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.secrets;
+CREATE POLICY tenant_sees ON pulsimo.secrets FOR SELECT
+    USING (pulsimo.has_permission('secrets.view', organization_id));
+
+-- Of an organization, or of one's own account.
+ALTER TABLE pulsimo.audit_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.audit_log FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.audit_log;
+CREATE POLICY tenant_sees ON pulsimo.audit_log FOR SELECT
+    USING (pulsimo.has_permission('audit.view', organization_id)
+           OR (organization_id IS NULL AND user_id = pulsimo.current_user_id()
+               AND pulsimo.current_api_key_id() IS NULL));
 
 ALTER TABLE pulsimo.projects ENABLE ROW LEVEL SECURITY;
 ALTER TABLE pulsimo.projects FORCE ROW LEVEL SECURITY;

@@ -33,6 +33,26 @@ REVOKE ALL ON FUNCTION pulsimo.act_for(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.act_for(bigint) IS
 'Internal: makes a user the one that the session acts for, until the transaction ends.';
 
+CREATE OR REPLACE FUNCTION pulsimo.act_for(acting_user bigint, api_key bigint) RETURNS void
+LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_act_for';
+REVOKE ALL ON FUNCTION pulsimo.act_for(bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.act_for(bigint, bigint) IS
+'Internal: act_for(), by way of an API key.';
+
+CREATE OR REPLACE FUNCTION pulsimo.require_person(what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pulsimo.current_api_key_id() IS NOT NULL THEN
+        PERFORM pulsimo.note_denial(what, pulsimo.current_user_id());
+        RAISE EXCEPTION 'permission denied: an API key cannot %', what USING
+            ERRCODE = 'insufficient_privilege',
+            HINT = 'Sign in with pulsimo.sign_in() instead.';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_person(text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_person(text) IS
+'Internal: raises 42501 when the session acts by way of an API key: whatever its scopes, it is not the person.';
+
 CREATE OR REPLACE FUNCTION pulsimo.hide_statement() RETURNS void
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_hide_statement';
 REVOKE ALL ON FUNCTION pulsimo.hide_statement() FROM PUBLIC;
@@ -116,7 +136,42 @@ COMMENT ON FUNCTION pulsimo.check_password(text, text) IS
 'Internal: the user with this address and password.
 Errors: 28P01 there is none, 28000 too many attempts, 55000 the library is not preloaded.';
 
+-- A wrong one counts like a wrong password.
+CREATE OR REPLACE FUNCTION pulsimo.require_second_factor(account bigint, address text, code text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    matches boolean;
+BEGIN
+    IF code IS NULL THEN
+        RAISE EXCEPTION 'a one-time password is needed' USING
+            ERRCODE = 'invalid_authorization_specification',
+            HINT = 'Give the digits that the authenticator app shows, or a recovery code.';
+    END IF;
+    matches := NOT pulsimo.is_sign_in_locked(address) AND pulsimo.use_one_time_password(account, code);
+    IF NOT pulsimo.note_sign_in(address, matches) THEN
+        RAISE EXCEPTION 'too many failed attempts to sign in' USING
+            ERRCODE = 'invalid_authorization_specification',
+            HINT = 'Try again later. The limit is pulsimo.sign_in_attempts within pulsimo.sign_in_window.';
+    ELSIF NOT matches THEN
+        RAISE EXCEPTION 'the one-time password is wrong' USING
+            ERRCODE = 'invalid_password',
+            HINT = 'Each is good once. Look at the clock of the telephone if that was a new one.';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_second_factor(bigint, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_second_factor(bigint, text, text) IS
+'Internal: takes a one-time password or a recovery code.
+Errors: 28P01 it is wrong, 28000 it is missing, or too many attempts.';
+
 CREATE OR REPLACE FUNCTION pulsimo.sign_in_as_owner(email text, password text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN pulsimo.sign_in_as_owner(email, password, NULL);
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.sign_in_as_owner(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.sign_in_as_owner(text, text) IS
+'Internal: sign_in(), with the rights of the owner.';
+CREATE OR REPLACE FUNCTION pulsimo.sign_in_as_owner(email text, password text, code text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     token constant text := pulsimo.new_token('pus_');
@@ -124,6 +179,8 @@ DECLARE
 BEGIN
     PERFORM pulsimo.hide_statement();
     account := pulsimo.check_password(email, password);
+    PERFORM pulsimo.require_second_factor(account, lower(email), code)
+    FROM pulsimo.one_time_passwords o WHERE o.user_id = account AND o.confirmed;
     INSERT INTO pulsimo.user_sessions (user_id, token_hash, expires_at, client_address, application)
     VALUES (account, sha256(convert_to(token, 'UTF8')),
             clock_timestamp() + current_setting('pulsimo.session_life')::interval,
@@ -131,15 +188,23 @@ BEGIN
     PERFORM pulsimo.act_for(account);
     RETURN token;
 END $$;
-REVOKE ALL ON FUNCTION pulsimo.sign_in_as_owner(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.sign_in_as_owner(text, text) IS
+REVOKE ALL ON FUNCTION pulsimo.sign_in_as_owner(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.sign_in_as_owner(text, text, text) IS
 'Internal: sign_in(), with the rights of the owner.';
+CREATE OR REPLACE FUNCTION pulsimo.sign_in(email text, password text, code text) RETURNS text
+LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
+REVOKE ALL ON FUNCTION pulsimo.sign_in(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.sign_in(text, text, text) IS
+'sign_in() for a user with one-time passwords. Without them the code does not matter, and may be null.
+code: a one-time password, or a recovery code.
+Errors: those of sign_in(email, password), and 28P01 the code is wrong, 28000 it is null and needed.
+Example: SELECT pulsimo.sign_in($1, $2, ''123456'');';
 CREATE OR REPLACE FUNCTION pulsimo.sign_in(email text, password text) RETURNS text
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.sign_in(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.sign_in(text, text) IS
 'Opens a session and returns its token, which use_session() takes. It is shown this once; only its hash is kept. The rest of the transaction acts for the user. Hand over the password as a parameter, and set log_parameter_max_length to 0 where statements are logged.
-Errors: 28P01 the address or the password is wrong (the same for a user who does not exist); 28000 too many failed attempts, whoever it is: wait for pulsimo.sign_in_window; 55000 the library is not preloaded.
+Errors: 28P01 the address or the password is wrong (the same for a user who does not exist); 28000 too many failed attempts, whoever it is: wait for pulsimo.sign_in_window, or the user has one-time passwords; 55000 the library is not preloaded.
 Example: SELECT pulsimo.sign_in($1, $2);';
 
 CREATE OR REPLACE FUNCTION pulsimo.use_session_as_owner(token text) RETURNS bigint
@@ -198,6 +263,7 @@ Example: SELECT pulsimo.sign_out($1);';
 CREATE OR REPLACE FUNCTION pulsimo.revoke_session_as_owner(id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM pulsimo.require_person('end sessions');
     DELETE FROM pulsimo.user_sessions s
     WHERE s.id = revoke_session_as_owner.id AND (s.user_id = pulsimo.current_user_id() OR pulsimo.is_operator());
     IF NOT FOUND THEN
@@ -223,6 +289,7 @@ DECLARE
     whose constant bigint := coalesce(user_id, pulsimo.current_user_id());
     ended integer;
 BEGIN
+    PERFORM pulsimo.require_person('end sessions');
     IF whose IS DISTINCT FROM pulsimo.current_user_id() THEN
         PERFORM pulsimo.require_operator('end the sessions of others');
     END IF;
@@ -274,6 +341,7 @@ DECLARE
     account bigint;
 BEGIN
     PERFORM pulsimo.hide_statement();
+    PERFORM pulsimo.require_person('change the password');
     account := pulsimo.check_password(
         (SELECT u.email FROM pulsimo.users u WHERE u.id = pulsimo.current_user_id()), old_password);
     PERFORM pulsimo.store_password(account, new_password);

@@ -2,11 +2,12 @@
 -- of endpoints is as good as the functions, for the operator and for whom access.sql and policies.sql let in.
 --
 -- Like all files here, this one has only a current form. The newest script of the chain runs it, on fresh databases
--- and on ones that have an older form: hence OR REPLACE everywhere. What cannot be replaced (another signature, another
--- column of a view) is dropped in a migration first.
+-- and on ones that have an older form: hence OR REPLACE everywhere. What cannot be replaced (other columns of a result
+-- or a view) is dropped right before it is made.
 
 REVOKE ALL ON pulsimo.organizations, pulsimo.users, pulsimo.memberships, pulsimo.invitations, pulsimo.passwords,
-    pulsimo.user_sessions, pulsimo.projects,
+    pulsimo.user_sessions, pulsimo.api_keys, pulsimo.one_time_passwords, pulsimo.recovery_codes, pulsimo.secrets,
+    pulsimo.audit_log, pulsimo.projects,
     pulsimo.project_members, pulsimo.endpoints,
     pulsimo.health_checks, pulsimo.state_changes, pulsimo.certificates, pulsimo.incidents, pulsimo.incident_events,
     pulsimo.outbox, pulsimo.state, pulsimo.dump_info FROM PUBLIC;
@@ -30,6 +31,11 @@ COMMENT ON TABLE pulsimo.organizations IS 'Tenants. The one named "default" is m
 COMMENT ON COLUMN pulsimo.organizations.id IS 'given by the database';
 COMMENT ON COLUMN pulsimo.organizations.name IS 'one line of at most 200 characters, unique';
 COMMENT ON COLUMN pulsimo.organizations.created_at IS 'when it was added';
+COMMENT ON COLUMN pulsimo.organizations.max_endpoints IS 'most endpoints it may have; NULL: no limit';
+COMMENT ON COLUMN pulsimo.organizations.max_checks_per_minute IS 'most regular checks a minute; NULL: no limit';
+COMMENT ON COLUMN pulsimo.organizations.max_users IS 'most people in it and its projects; NULL: no limit';
+COMMENT ON COLUMN pulsimo.organizations.blocked_networks IS 'networks that its endpoints must not be in, besides those that pulsimo.blocked_networks forbids everybody';
+COMMENT ON COLUMN pulsimo.organizations.allowed_networks IS 'exceptions to blocked_networks, and to these alone';
 
 COMMENT ON TABLE pulsimo.users IS 'People.';
 COMMENT ON COLUMN pulsimo.users.id IS 'given by the database';
@@ -71,6 +77,54 @@ COMMENT ON COLUMN pulsimo.user_sessions.expires_at IS 'when it ends';
 COMMENT ON COLUMN pulsimo.user_sessions.client_address IS 'the address it was opened from; that of the pool when there is one';
 COMMENT ON COLUMN pulsimo.user_sessions.application IS 'application_name when it was opened';
 
+COMMENT ON TABLE pulsimo.api_keys IS 'API keys of users, with their hash; see the view my_api_keys.';
+COMMENT ON COLUMN pulsimo.api_keys.id IS 'given by the database';
+COMMENT ON COLUMN pulsimo.api_keys.user_id IS 'the user';
+COMMENT ON COLUMN pulsimo.api_keys.name IS 'one line of at most 200 characters, unique among those of the user';
+COMMENT ON COLUMN pulsimo.api_keys.scopes IS 'what it may do of what its user may: actions of permission_matrix, read or all';
+COMMENT ON COLUMN pulsimo.api_keys.key_hash IS 'SHA-256 of the key';
+COMMENT ON COLUMN pulsimo.api_keys.created_at IS 'when it was made';
+COMMENT ON COLUMN pulsimo.api_keys.expires_at IS 'when it ends; NULL: never by itself';
+COMMENT ON COLUMN pulsimo.api_keys.last_used_at IS 'when it was used last, to a minute, written by the keeper';
+
+COMMENT ON TABLE pulsimo.one_time_passwords IS 'Who has one-time passwords besides their password. Seen by nobody but the operator.';
+COMMENT ON COLUMN pulsimo.one_time_passwords.user_id IS 'the user';
+COMMENT ON COLUMN pulsimo.one_time_passwords.sealed IS 'what the authenticator app shares with us, sealed';
+COMMENT ON COLUMN pulsimo.one_time_passwords.confirmed IS 'whether the app has been seen to work; only then they are asked for';
+COMMENT ON COLUMN pulsimo.one_time_passwords.last_used_step IS 'the half minute since 1970 whose password was used last';
+COMMENT ON COLUMN pulsimo.one_time_passwords.created_at IS 'when it was begun';
+
+COMMENT ON TABLE pulsimo.recovery_codes IS 'Codes that are good once in place of a one-time password. Seen by nobody but the operator.';
+COMMENT ON COLUMN pulsimo.recovery_codes.user_id IS 'the user';
+COMMENT ON COLUMN pulsimo.recovery_codes.code_hash IS 'SHA-256 of the code';
+
+COMMENT ON TABLE pulsimo.secrets IS 'Credentials that probes need, sealed with the key in pulsimo.secret_key_file; see the view stored_secrets.';
+COMMENT ON COLUMN pulsimo.secrets.id IS 'given by the database';
+COMMENT ON COLUMN pulsimo.secrets.organization_id IS 'the organization it belongs to';
+COMMENT ON COLUMN pulsimo.secrets.name IS 'what options refer to, unique in the organization';
+COMMENT ON COLUMN pulsimo.secrets.hosts IS 'the hosts that it may be sent to; NULL: any, if written by somebody who may set secrets';
+COMMENT ON COLUMN pulsimo.secrets.sealed IS 'XChaCha20-Poly1305, with the id of the key';
+COMMENT ON COLUMN pulsimo.secrets.created_at IS 'when it was stored first';
+COMMENT ON COLUMN pulsimo.secrets.changed_at IS 'when it was replaced last';
+
+COMMENT ON TABLE pulsimo.audit_log IS 'Who did what, when and from where. Can only be added to. Kept for pulsimo.audit_retention. Ask it with search_audit().';
+COMMENT ON COLUMN pulsimo.audit_log.id IS 'given by the database; a later entry has a higher one';
+COMMENT ON COLUMN pulsimo.audit_log.happened_at IS 'when; of several alike the last time';
+COMMENT ON COLUMN pulsimo.audit_log.organization_id IS 'the organization that it is about; NULL: none, or for the operator alone';
+COMMENT ON COLUMN pulsimo.audit_log.user_id IS 'the user who did it, or tried to sign in; NULL: nobody known, or the operator';
+COMMENT ON COLUMN pulsimo.audit_log.database_role IS 'the database role that it was done with';
+COMMENT ON COLUMN pulsimo.audit_log.api_key_id IS 'the API key that it was done with, if one was';
+COMMENT ON COLUMN pulsimo.audit_log.client_address IS 'where from; that of the pool when there is one; NULL over a local socket';
+COMMENT ON COLUMN pulsimo.audit_log.application IS 'application_name';
+COMMENT ON COLUMN pulsimo.audit_log.action IS 'insert, update, delete, sign_in, sign_out, use_api_key, or what was denied';
+COMMENT ON COLUMN pulsimo.audit_log.object_type IS 'the table; NULL when none was changed';
+COMMENT ON COLUMN pulsimo.audit_log.object_id IS 'the id in it';
+COMMENT ON COLUMN pulsimo.audit_log.before IS 'the row before, of an update the columns that differ; secrets are ***';
+COMMENT ON COLUMN pulsimo.audit_log.after IS 'the row after, likewise';
+COMMENT ON COLUMN pulsimo.audit_log.result IS 'done; denied: for lack of rights; failed: to sign in; locked: after too many of these';
+COMMENT ON COLUMN pulsimo.audit_log.detail IS 'who it was tried to sign in as';
+COMMENT ON COLUMN pulsimo.audit_log.times IS 'how often it happened, of denials and failures alike that came shortly after one another';
+
 COMMENT ON TABLE pulsimo.projects IS 'What belongs together: every endpoint is of one project, every project of one organization.';
 COMMENT ON COLUMN pulsimo.projects.id IS 'given by the database; the argument project of add_endpoint()';
 COMMENT ON COLUMN pulsimo.projects.name IS 'one line of at most 200 characters, unique within the organization';
@@ -84,7 +138,7 @@ COMMENT ON COLUMN pulsimo.project_members.role IS 'admin, editor or viewer';
 COMMENT ON COLUMN pulsimo.project_members.created_at IS 'since when';
 
 COMMENT ON TABLE pulsimo.endpoints IS
-'What is watched. Changes take effect at commit, whether by the functions or by plain INSERT, UPDATE and DELETE; impossible values are refused with 22023. options may hold passwords and tokens: grant rights on this table accordingly.';
+'What is watched. Changes take effect at commit, whether by the functions or by plain INSERT, UPDATE and DELETE; impossible values are refused with 22023.';
 COMMENT ON COLUMN pulsimo.endpoints.id IS 'given by the database';
 COMMENT ON COLUMN pulsimo.endpoints.project_id IS 'the project it belongs to';
 COMMENT ON COLUMN pulsimo.endpoints.name IS 'as shown to people, one line of at most 200 characters';

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <unordered_set>
+#include <utility>
 
 #include "engine/schedule.hpp"
 #include "engine/wire.hpp"
@@ -23,6 +24,7 @@ namespace pulsimo::worker {
 
 namespace {
 
+constexpr std::int64_t kNotesEveryUs = 1'000'000;
 constexpr std::int64_t kHousekeepingEveryUs = 10LL * 60 * 1'000'000;
 constexpr std::size_t kMostChanged = 10'000;  // endpoints to read one by one; beyond, all are read
 constexpr std::int64_t kFirstChecksApartUs = 1000;  // of endpoints that were added together
@@ -45,6 +47,8 @@ void Keeper::run() {
     if (!leaving_) settle();
     while (!leaving_) turn();
     write_what_is_left();
+    next_notes_us_ = 0;
+    write_notes();
 }
 
 // One of them may start monitoring when it is committed, so the slot remembers it even if we leave.
@@ -75,6 +79,7 @@ void Keeper::turn() {
     forward_requests();
     write_batches();
     throttle_probers();
+    write_notes();
     keep_house();
     for (ProberLink& prober : probers_) {
         if (prober.running()) prober.channel().flush();
@@ -89,6 +94,7 @@ void Keeper::reconfigure() {
         take_results();  // those that have left a prober already
         probers_.clear();
     }
+    if (std::exchange(lacks_secrets_, false)) wishes_.reload_all = true;  // the key may be there now
     for (auto& [id, watched] : watched_) watched.policy.stall_limit_us = std::int64_t{settings::late_limit_ms} * 1000;
 }
 
@@ -177,6 +183,7 @@ void Keeper::reload() {
         return;
     }
     reload_backoff_.reset();
+    complain_of_secrets();
     for (std::int64_t id : missing_from(fresh)) forget(id);
     std::int64_t first_check_us = 0;
     for (const Watched& watched : fresh) {
@@ -184,6 +191,17 @@ void Keeper::reload() {
     }
     forget_changes_of_replaced();
     wishes_ = Wishes();
+}
+
+void Keeper::complain_of_secrets() {
+    pg::Failure failure;
+    std::string why;
+    lacks_secrets_ |= store_.lacks_secrets(why);
+    if (why.empty()) return;
+    failure.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+    pg::copy_text(failure.message, why.c_str());
+    remember_error(slot_.keeper_error, failure.message);
+    complain("open a secret", failure);
 }
 
 // Nobody wants to wait a whole interval for the first answer of an endpoint they have just added or changed.
@@ -288,9 +306,23 @@ void Keeper::keep_house() {
     if (auto failure = attempt([this] { store_.keep_house(); })) complain("make or drop partitions", *failure);
 }
 
+bool Keeper::has_notes() const {
+    SharedLock lock;
+    return any_notes(slot_.audit_notes);
+}
+
+// Once a second at most, however much is noted.
+void Keeper::write_notes() {
+    const std::int64_t now = clock_.monotonic_us();
+    if (now < next_notes_us_ || !has_notes()) return;
+    next_notes_us_ = now + kNotesEveryUs;
+    if (auto failure = attempt([this] { store_.write_notes(); })) complain("write the audit log", *failure);
+}
+
 void Keeper::wait() {
     const std::int64_t now = clock_.monotonic_us();
     std::int64_t due = next_housekeeping_us_;
+    if (has_notes()) due = std::min(due, next_notes_us_);
     if (!pending_.empty()) due = std::min(due, write_backoff_.not_before_us());
     if (!held_.empty()) due = std::min(due, held_until_us_);
     if (wishes_.reload()) due = std::min(due, reload_backoff_.not_before_us());

@@ -64,6 +64,9 @@ class Keeper {
     void keep_probers_running();
     void forward_requests();
     void refuse_asked_of(const ProberLink& prober);
+    void complain_of_secrets();
+    bool has_notes() const;
+    void write_notes();
     void keep_house();
     void wait();
     std::optional<pg::Failure> attempt(const std::function<void()>& work);
@@ -121,6 +124,8 @@ class Keeper {
     Backoff reload_backoff_{100'000, 5'000'000};
     std::map<std::string, std::string, std::less<>> complaints_;  // the last of each work, so that it is logged once
     std::int64_t next_housekeeping_us_ = 0;
+    std::int64_t next_notes_us_ = 0;
+    bool lacks_secrets_ = false;          // since the configuration was read
     uint32 wait_event_ = 0;
     bool leaving_ = false;
 };

@@ -29,6 +29,8 @@ int sign_in_attempts = 5;
 int sign_in_window_s = 15 * 60;
 int session_life_minutes = 24 * 60;
 bool session_sliding = false;
+int audit_retention_minutes = 2 * 365 * 24 * 60;
+char* secret_key_file = nullptr;
 char* blocked_networks = nullptr;
 char* allowed_networks = nullptr;
 
@@ -127,6 +129,16 @@ void define_sign_in() {
                              false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
+void define_secrets() {
+    DefineCustomStringVariable("pulsimo.secret_key_file", "File with the key that secrets are sealed with.",
+                               "32 random bytes as 64 hexadecimal digits, a key a line, the current one first. Belongs "
+                               "to the server's user, or root, and nobody else may read it.",
+                               &secret_key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulsimo.audit_retention", "How long entries of the audit log are kept.", "0 keeps all forever.",
+                            &audit_retention_minutes, 2 * 365 * 24 * 60, 0, kMostRetentionMinutes, PGC_SIGHUP,
+                            GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+}
+
 void define_networks() {
     DefineCustomStringVariable("pulsimo.blocked_networks", "Networks that are never probed.",
                                "Addresses in CIDR form, separated by commas. Decided on the address that a name "
@@ -146,6 +158,7 @@ void define() {
     define_times();
     define_passwords();
     define_sign_in();
+    define_secrets();
     define_networks();
     MarkGUCPrefixReserved("pulsimo");
 }

@@ -25,6 +25,8 @@ extern int sign_in_attempts;
 extern int sign_in_window_s;
 extern int session_life_minutes;
 extern bool session_sliding;
+extern int audit_retention_minutes;
+extern char* secret_key_file;
 extern char* blocked_networks;
 extern char* allowed_networks;
 

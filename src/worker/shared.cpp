@@ -27,6 +27,7 @@ void clear_slot(DatabaseSlot& slot, Oid database) noexcept {
     slot.suspensions = 0;
     slot.keeper_latch = nullptr;
     slot.changed_count = 0;
+    clear_notes(slot.audit_notes);
     slot.keeper_error = {};
     clear_counters(slot.keeper);
     for (int i = 0; i < settings::kMaxProbers; i++) {

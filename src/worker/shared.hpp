@@ -13,6 +13,7 @@
 
 #include "engine/result.hpp"
 #include "health/health.hpp"
+#include "worker/audit_notes.hpp"
 #include "worker/settings.hpp"
 #include "worker/sign_in_attempts.hpp"
 
@@ -82,6 +83,7 @@ struct DatabaseSlot {
     int changed_count;
     std::int64_t changed[kMaxChanged];    // endpoints to read again
     CheckRequest requests[kMaxRequests];
+    AuditNotes audit_notes;
     LastError keeper_error;
     LastError prober_errors[settings::kMaxProbers];
 

@@ -1,16 +1,22 @@
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
+#include <sodium.h>
 #include <nlohmann/json.hpp>  // before the server's headers, which redefine snprintf
 
 #include "worker/store.hpp"
 
 #include "engine/check_row.hpp"
 #include "engine/error_class.hpp"
+#include "engine/invalid_option.hpp"
+#include "engine/secret_references.hpp"
 #include "pg/copy.hpp"
 #include "pg/encoding.hpp"
+#include "worker/secret_keys.hpp"
 #include "worker/settings.hpp"
+#include "worker/shared.hpp"
 
 extern "C" {
 #include "catalog/pg_extension.h"
@@ -71,7 +77,8 @@ json describe(const Pending& pending, const Change& change) {
 Watched read_watched(std::uint64_t row) {
     Watched watched;
     watched.config = {pg::column_int64(row, 1), pg::column_int64(row, 3), pg::column_int64(row, 4),
-                      pg::to_utf8(pg::column_text(row, 2).c_str()), pg::to_utf8(pg::column_text(row, 9).c_str())};
+                      pg::to_utf8(pg::column_text(row, 2).c_str()), pg::to_utf8(pg::column_text(row, 9).c_str()),
+                      pg::to_utf8(pg::column_text(row, 17).c_str()), pg::to_utf8(pg::column_text(row, 18).c_str())};
     watched.policy.interval_us = watched.config.interval_us;
     watched.policy.timeout_us = watched.config.timeout_us;
     watched.policy.retry_interval_us = pg::column_int64(row, 5);
@@ -80,6 +87,15 @@ Watched read_watched(std::uint64_t row) {
     watched.policy.success_threshold = static_cast<int>(pg::column_int64(row, 8));
     watched.policy.stall_limit_us = std::int64_t{settings::late_limit_ms} * 1000;
     return watched;
+}
+
+std::string bytes_of(const std::string& hex) {
+    std::string bytes(hex.size() / 2, '\0');
+    std::size_t length = 0;
+    sodium_hex2bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), hex.data(), hex.size(), nullptr, &length,
+                   nullptr);
+    bytes.resize(length);
+    return bytes;
 }
 
 health::Status status_from(const std::string& name) {
@@ -108,14 +124,17 @@ Store::Store()
       prepared_("SELECT EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts WHERE database = current_database())", {}),
       load_("SELECT id, url, interval_us, timeout_us, retry_us, degraded_us, failure_threshold::bigint, "
             "success_threshold::bigint, options, status, since_us, incident_open, recent_outcomes, recent_checked_us, "
-            "certificate_issuer, certificate_expires_s FROM pulsimo.keeper_endpoints($1)",
+            "certificate_issuer, certificate_expires_s, blocked_networks, allowed_networks, secret_names, secret_contexts, "
+            "sealed_secrets FROM pulsimo.keeper_endpoints($1)",
             {INT8ARRAYOID}),
       changes_("SELECT pulsimo.record_changes($1::jsonb)", {TEXTOID}),
       certificates_("SELECT pulsimo.record_certificates($1::jsonb)", {TEXTOID}),
       partitions_("SELECT pulsimo.ensure_partitions($1, $2)", {DATEOID, DATEOID}),
       retention_("SELECT pulsimo.drop_partitions_before($1)", {DATEOID}),
       expiry_("SELECT pulsimo.forget_expired()", {}),
-      protection_("SELECT pulsimo.protect_partitions()", {}) {}
+      protection_("SELECT pulsimo.protect_partitions()", {}),
+      notes_("SELECT pulsimo.record_audit_notes()", {}),
+      old_audit_("SELECT pulsimo.forget_old_audit()", {}) {}
 
 Installation Store::look() {
     Installation found = Installation::absent;
@@ -153,6 +172,7 @@ void Store::enter() {
 
 std::vector<Watched> Store::load(const std::optional<std::vector<std::int64_t>>& ids) {
     std::vector<Watched> endpoints;
+    secret_trouble_.clear();
     pg::transaction("pulsimo: read endpoints", [&] {
         enter();
         Datum list = ids ? pg::int64_array_datum(*ids) : Datum(0);
@@ -160,6 +180,7 @@ std::vector<Watched> Store::load(const std::optional<std::vector<std::int64_t>>&
         endpoints.reserve(rows);
         for (std::uint64_t row = 0; row < rows; row++) {
             Watched watched = read_watched(row);
+            fill_in_secrets(row, watched.config);
             watched.state = read_state(row, watched.policy);
             watched.stored_status = watched.state.status;
             watched.stored_since_us = watched.state.since_us;
@@ -169,6 +190,39 @@ std::vector<Watched> Store::load(const std::optional<std::vector<std::int64_t>>&
         }
     });
     return endpoints;
+}
+
+// A secret that does not open stays a reference, and the checks say that it is not available: our trouble, not the
+// target's.
+void Store::fill_in_secrets(std::uint64_t row, engine::EndpointConfig& config) {
+    const std::vector<std::string> names = pg::column_text_array(row, 19);
+    if (names.empty()) return;
+    const std::vector<std::string> contexts = pg::column_text_array(row, 20);
+    const std::vector<std::string> sealed = pg::column_text_array(row, 21);
+    std::map<std::string, std::string, std::less<>> values;
+    try {
+        const secrets::KeyRing keys = secret_keys();
+        for (std::size_t i = 0; i < names.size(); i++) {
+            const secrets::SecretText value = open_sealed(keys, bytes_of(sealed[i]), pg::to_utf8(contexts[i].c_str()));
+            values.emplace(pg::to_utf8(names[i].c_str()), value.view());
+        }
+    } catch (const pg::PgError& error) {  // of secret_keys(), which asks nothing of the server: the transaction goes on
+        secret_trouble_ = error.failure().message;
+    }
+    const auto find = [&](std::string_view name) {
+        const auto found = values.find(name);
+        return found != values.end() ? std::optional(found->second) : std::nullopt;
+    };
+    try {
+        config.options_json = engine::with_secrets(config.options_json, find);
+    } catch (const engine::InvalidOption& error) {
+        secret_trouble_ = error.what();
+    }
+}
+
+bool Store::lacks_secrets(std::string& why) const {
+    why = secret_trouble_;
+    return !why.empty();
 }
 
 void Store::write(std::span<const Pending> batch) {
@@ -233,6 +287,16 @@ void Store::record_certificates(std::span<const Pending> batch) {
     if (!certificates.empty()) certificates_.run({pg::text_datum(certificates.dump())});
 }
 
+// Only once they are committed they are removed from shared memory.
+void Store::write_notes() {
+    pg::transaction("pulsimo: write the audit log", [&] {
+        enter();
+        notes_.run({});
+    });
+    SharedLock lock;
+    if (DatabaseSlot* slot = find_slot(MyDatabaseId)) release_taken(slot->audit_notes);
+}
+
 void Store::keep_house() {
     const std::int64_t now = now_us();
     const std::int64_t retention_us =
@@ -254,6 +318,10 @@ void Store::keep_house() {
             retention_.run({date_datum(day_of(now - retention_us))});
         });
     }
+    pg::transaction("pulsimo: forget old entries of the audit log", [&] {
+        enter();
+        old_audit_.run({});
+    });
     // Last, for it may wait in vain for a lock, and has nothing to do but after a restore or somebody's ATTACH.
     pg::transaction("pulsimo: protect partitions", [&] {
         enter();

@@ -65,12 +65,19 @@ class Store {
     // Partitions ahead, retention.
     void keep_house();
 
+    // What sessions have noted in shared memory for the audit log.
+    void write_notes();
+
+    // Whether a secret that some endpoint needs could not be opened when it was loaded; `why` tells the last reason.
+    bool lacks_secrets(std::string& why) const;
+
   private:
     void enter();
     void make_partitions(std::int64_t first_day, std::int64_t last_day);
     void insert_checks(std::span<const Pending> batch);
     void record_changes(std::span<const Pending> batch);
     void record_certificates(std::span<const Pending> batch);
+    void fill_in_secrets(std::uint64_t row, engine::EndpointConfig& config);
 
     Oid extension_ = 0;
     std::int64_t partitioned_from_day_ = 0;   // partitions are known to exist for these days (since 1970, UTC)
@@ -85,6 +92,9 @@ class Store {
     pg::Statement retention_;
     pg::Statement expiry_;
     pg::Statement protection_;
+    pg::Statement notes_;
+    pg::Statement old_audit_;
+    std::string secret_trouble_;  // why the last secret that did not open did not
 };
 
 }  // namespace pulsimo::worker

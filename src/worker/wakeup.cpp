@@ -49,6 +49,7 @@ bool hand_over() {
     if (slot == nullptr) return !notes.state_changed;
     if (notes.state_changed) slot->wanted = true;
     if (notes.state_changed || notes.extension_dropped) slot->reread_state = true;
+    if (notes.extension_dropped) clear_notes(slot->audit_notes);  // of users who are gone
     hand_over_endpoints(*slot);
     wake_keeper(*slot);
     if (notes.state_changed) wake_launcher();

@@ -9,7 +9,8 @@ namespace {
 
 HttpPlan plan_with(const std::string& options) {
     HttpProfiles profiles;
-    return HttpPlan({1, 60'000'000, 10'000'000, "https://example.com/", options}, profiles);
+    OwnPolicies policies;
+    return HttpPlan({1, 60'000'000, 10'000'000, "https://example.com/", options}, profiles, policies);
 }
 
 std::set<std::string> lines_of(const CurlList& list) {
@@ -26,6 +27,16 @@ TEST(HttpPlan, GivesAnApiKeyToTheOwnOriginOnlyWhateverItsHeader) {
     }
     const HttpPlan plan = plan_with(R"({"headers": {"User-Agent": "monitor"}})");
     EXPECT_TRUE(lines_of(plan.profile->foreign_headers).contains("User-Agent: monitor"));
+}
+
+TEST(HttpPlan, SharesItsOwnPolicy) {
+    HttpProfiles profiles;
+    OwnPolicies policies;
+    const EndpointConfig config{1, 60'000'000, 10'000'000, "https://example.com/", "{}", "10.0.0.0/8", "10.0.0.1"};
+    const HttpPlan plan(config, profiles, policies);
+    EXPECT_NE(plan.own_policy, nullptr);
+    EXPECT_EQ(HttpPlan(config, profiles, policies).own_policy, plan.own_policy);
+    EXPECT_EQ(plan_with("{}").own_policy, nullptr);
 }
 
 TEST(HttpProfiles, AreSharedByEndpointsWithTheSameOptions) {

@@ -22,6 +22,7 @@ std::vector<Command> some_commands() {
         SetAccepting{false},
         SetAccepting{true},
         Upsert{{0, 0, 0, "", std::string("with\0zero", 9)}},
+        Upsert{{1, 2, 3, "http://10.0.0.1/", "{}", "10.0.0.0/8, fe80::/10", "10.0.0.1"}},
     };
 }
 
@@ -70,6 +71,9 @@ TEST(Wire, BringsCommandsOverUnchanged) {
     EXPECT_FALSE(std::get<SetAccepting>(decoded[4]).accepting);
     EXPECT_TRUE(std::get<SetAccepting>(decoded[5]).accepting);
     EXPECT_EQ(std::get<Upsert>(decoded[6]).config, std::get<Upsert>(commands[6]).config);
+    EXPECT_EQ(std::get<Upsert>(decoded[7]).config, std::get<Upsert>(commands[7]).config);
+    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.blocked_networks, "10.0.0.0/8, fe80::/10");
+    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.allowed_networks, "10.0.0.1");
 }
 
 TEST(Wire, BringsResultsOverUnchanged) {

@@ -1,0 +1,352 @@
+-- Secrets: credentials that probes and channels need and nobody may read. set_secret() seals a value with the key in the
+-- file pulsimo.secret_key_file; no function opens one. The keeper opens those that its endpoints name, in memory.
+--
+-- Whoever may write an endpoint could send a secret to a server of their own. So a secret goes to the hosts that it is
+-- bound to, whoever writes the endpoint, and one that is not bound only where somebody wrote it who may set secrets.
+
+CREATE OR REPLACE FUNCTION pulsimo.seal(plain text, context text) RETURNS bytea
+LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_seal';
+REVOKE ALL ON FUNCTION pulsimo.seal(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.seal(text, text) IS
+'Internal: a text sealed with the newest key of pulsimo.secret_key_file; opens only in the same context.
+Errors: 55000 there is no key.';
+
+CREATE OR REPLACE FUNCTION pulsimo.reseal(sealed bytea, context text) RETURNS bytea
+LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_reseal';
+REVOKE ALL ON FUNCTION pulsimo.reseal(bytea, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.reseal(bytea, text) IS
+'Internal: the same sealed with the newest key.
+Errors: 55000 there is no key, or not the one it was sealed with.';
+
+CREATE OR REPLACE FUNCTION pulsimo.sealed_with(sealed bytea) RETURNS text
+LANGUAGE c IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_sealed_with';
+REVOKE ALL ON FUNCTION pulsimo.sealed_with(bytea) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.sealed_with(bytea) IS
+'Internal: the id of the key that something was sealed with.';
+
+CREATE OR REPLACE FUNCTION pulsimo.url_host(url text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_url_host';
+REVOKE ALL ON FUNCTION pulsimo.url_host(text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.url_host(text) IS
+'Internal: the host of a URL as it is connected to, in lower case; NULL when it is no URL.';
+
+CREATE OR REPLACE FUNCTION pulsimo.note_endpoints(ids bigint[]) RETURNS void
+LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_note_endpoints';
+REVOKE ALL ON FUNCTION pulsimo.note_endpoints(bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.note_endpoints(bigint[]) IS
+'Internal: has the keeper read these endpoints again when the transaction commits.';
+
+CREATE OR REPLACE FUNCTION pulsimo.secret_context(organization bigint, name text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('secret of organization %s: %s', organization, name);
+$$;
+REVOKE ALL ON FUNCTION pulsimo.secret_context(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.secret_context(bigint, text) IS
+'Internal: what a secret is sealed for.';
+
+-- Where options may hold a credential; the engine knows the same places (src/engine/secret_references.cpp).
+CREATE OR REPLACE FUNCTION pulsimo.credentials_in(options jsonb)
+RETURNS TABLE (place text[], value jsonb)
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.place, options #> c.place
+    FROM (VALUES ('{auth,bearer}'::text[]), ('{auth,basic,password}'), ('{auth,api_key,value}')) AS c (place)
+    WHERE options #> c.place IS NOT NULL
+    UNION ALL
+    SELECT ARRAY['headers', h.key], h.value
+    FROM jsonb_each(CASE jsonb_typeof(options -> 'headers') WHEN 'object' THEN options -> 'headers' ELSE '{}' END) h;
+$$;
+REVOKE ALL ON FUNCTION pulsimo.credentials_in(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.credentials_in(jsonb) IS
+'Internal: the places in the options of an endpoint that may hold a credential, and what they hold.';
+
+CREATE OR REPLACE FUNCTION pulsimo.secrets_in(options jsonb) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN options::text LIKE '%"secret"%' THEN
+        ARRAY(SELECT DISTINCT c.value ->> 'secret' FROM pulsimo.credentials_in(options) c
+              WHERE jsonb_typeof(c.value -> 'secret') = 'string')
+    ELSE '{}' END;
+$$;
+REVOKE ALL ON FUNCTION pulsimo.secrets_in(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.secrets_in(jsonb) IS
+'Internal: the names of the secrets that the options of an endpoint refer to.';
+
+CREATE OR REPLACE FUNCTION pulsimo.clear_credentials(options jsonb) RETURNS SETOF text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.place FROM pulsimo.credentials_in(options) c
+    WHERE jsonb_typeof(c.value) = 'string' AND (
+        c.place[1] = 'auth'
+        OR lower(c.place[2]) IN ('authorization', 'proxy-authorization', 'cookie', 'x-api-key', 'api-key', 'x-auth-token'));
+$$;
+REVOKE ALL ON FUNCTION pulsimo.clear_credentials(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.clear_credentials(jsonb) IS
+'Internal: where the options of an endpoint hold a credential in clear text.';
+
+CREATE OR REPLACE FUNCTION pulsimo.refuse_clear_credentials(options jsonb, before jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    place text[];
+BEGIN
+    FOR place IN SELECT c FROM pulsimo.clear_credentials(options) c LOOP
+        IF before #> place IS DISTINCT FROM options #> place THEN
+            RAISE EXCEPTION 'option "%" must not hold a credential in clear text', array_to_string(place, '.') USING
+                ERRCODE = 'invalid_parameter_value',
+                HINT = 'Store it with pulsimo.set_secret(), and give {"secret": "its name"} instead.';
+        END IF;
+    END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.refuse_clear_credentials(jsonb, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.refuse_clear_credentials(jsonb, jsonb) IS
+'Internal: raises 22023 when the options of an endpoint hold a credential in clear text that they did not hold before.';
+
+-- With the rights of the owner, for whoever works in one project sees no secrets of the organization.
+CREATE OR REPLACE FUNCTION pulsimo.require_secrets_as_owner(project bigint, url text, options jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    host constant text := pulsimo.url_host(url);
+    organization bigint;
+    secret record;
+BEGIN
+    PERFORM pulsimo.require_permission('endpoints.change', project);
+    SELECT p.organization_id INTO organization FROM pulsimo.projects p WHERE p.id = project;
+    -- So that none is removed before this endpoint is committed and counts as using it.
+    PERFORM FROM pulsimo.secrets s
+    WHERE s.organization_id = organization AND s.name = ANY (pulsimo.secrets_in(options)) ORDER BY s.id FOR KEY SHARE;
+    FOR secret IN
+        SELECT n.name, s.id, s.hosts FROM unnest(pulsimo.secrets_in(options)) AS n (name)
+            LEFT JOIN pulsimo.secrets s ON s.organization_id = organization AND s.name = n.name
+    LOOP
+        IF secret.id IS NULL THEN
+            RAISE EXCEPTION 'there is no secret "%"', secret.name USING
+                ERRCODE = 'invalid_parameter_value',
+                HINT = 'Store it with pulsimo.set_secret() first.';
+        ELSIF secret.hosts IS NULL THEN
+            IF NOT pulsimo.has_permission('secrets.change', organization) THEN
+                PERFORM pulsimo.note_denial('secrets.change', organization);
+                RAISE EXCEPTION 'permission denied: secret "%" is not bound to hosts', secret.name USING
+                    ERRCODE = 'insufficient_privilege',
+                    HINT = 'Ask somebody who may set secrets to bind it to the host of the URL, with pulsimo.set_secret().';
+            END IF;
+        ELSIF (host = ANY (secret.hosts)) IS NOT TRUE THEN
+            RAISE EXCEPTION 'secret "%" is not for host "%"', secret.name, host USING
+                ERRCODE = 'invalid_parameter_value',
+                HINT = 'pulsimo.set_secret() says which hosts a secret is for.';
+        END IF;
+    END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_secrets_as_owner(bigint, text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_secrets_as_owner(bigint, text, jsonb) IS
+'Internal: require_secrets(), with the rights of the owner.';
+CREATE OR REPLACE FUNCTION pulsimo.require_secrets(project bigint, url text, options jsonb) RETURNS void
+LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
+REVOKE ALL ON FUNCTION pulsimo.require_secrets(bigint, text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_secrets(bigint, text, jsonb) IS
+'Internal: raises 22023 or 42501 when an endpoint refers to secrets that are not there or not for it.';
+
+CREATE OR REPLACE FUNCTION pulsimo.only_organization(action text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    organizations constant bigint[] := ARRAY(
+        SELECT o.id FROM pulsimo.organizations o WHERE pulsimo.has_permission(action, o.id) LIMIT 2);
+BEGIN
+    IF cardinality(organizations) <> 1 THEN
+        RAISE EXCEPTION 'organization must be given' USING
+            ERRCODE = 'invalid_parameter_value',
+            DETAIL = CASE cardinality(organizations)
+                WHEN 0 THEN format('There is no organization where you may do %s.', action)
+                ELSE format('There are several organizations where you may do %s.', action) END,
+            HINT = 'pulsimo.my_permissions() lists what you may do where.';
+    END IF;
+    RETURN organizations[1];
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.only_organization(text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.only_organization(text) IS
+'Internal: the organization where the user may do this.
+Errors: 22023 there is none, or more than one.';
+
+CREATE OR REPLACE FUNCTION pulsimo.require_secret_form(name text, value text, hosts text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    problem text;
+    advice text;
+BEGIN
+    IF (name ~ '[^[:space:]]' AND name !~ '[[:cntrl:]]' AND octet_length(name) <= 200) IS NOT TRUE THEN
+        problem := 'name must be one line of 1 to 200 bytes';
+        advice := 'Give a name like ''shop token''.';
+    ELSIF (value <> '' AND octet_length(value) <= 8000 AND value !~ '[[:cntrl:]]') IS NOT TRUE THEN
+        problem := 'value must be one line of 1 to 8000 bytes';
+        advice := 'Give the password, token or key as it is to be sent.';
+    ELSIF cardinality(hosts) NOT BETWEEN 1 AND 100 OR EXISTS (
+            SELECT FROM unnest(hosts) AS h (host)
+            WHERE (pulsimo.url_host(format(CASE WHEN h.host LIKE '%:%' THEN 'http://[%s]/' ELSE 'http://%s/' END, h.host))
+                   = h.host) IS NOT TRUE) THEN
+        problem := 'hosts must be 1 to 100 host names in lower case, without port';
+        advice := 'Give them like ''{api.example.org}'', or leave hosts out.';
+    END IF;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value', HINT = advice;
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_secret_form(text, text, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_secret_form(text, text, text[]) IS
+'Internal: raises 22023, without saying the value, when it is no secret.';
+
+CREATE OR REPLACE FUNCTION pulsimo.set_secret_as_owner(name text, value text, organization bigint, hosts text[])
+RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner bigint := organization;
+    secret_id bigint;
+BEGIN
+    PERFORM pulsimo.hide_statement();
+    IF owner IS NULL THEN
+        owner := pulsimo.only_organization('secrets.change');
+    END IF;
+    PERFORM pulsimo.require_permission('secrets.change', owner);
+    PERFORM pulsimo.require_secret_form(name, value, hosts);
+    INSERT INTO pulsimo.secrets AS s (organization_id, name, hosts, sealed)
+    SELECT o.id, set_secret_as_owner.name, set_secret_as_owner.hosts,
+           pulsimo.seal(value, pulsimo.secret_context(o.id, set_secret_as_owner.name))
+    FROM pulsimo.organizations o WHERE o.id = owner
+    ON CONFLICT ON CONSTRAINT secrets_organization_id_name_key DO UPDATE
+        SET hosts = excluded.hosts, sealed = excluded.sealed, changed_at = excluded.changed_at
+    RETURNING s.id INTO secret_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'organization % does not exist', owner USING
+            ERRCODE = 'no_data_found',
+            HINT = 'The table pulsimo.organizations lists the organizations with their ids.';
+    END IF;
+    RETURN secret_id;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.set_secret_as_owner(text, text, bigint, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.set_secret_as_owner(text, text, bigint, text[]) IS
+'Internal: set_secret(), with the rights of the owner.';
+CREATE OR REPLACE FUNCTION pulsimo.set_secret(
+    name text, value text, organization bigint DEFAULT NULL, hosts text[] DEFAULT NULL
+) RETURNS bigint
+LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
+REVOKE ALL ON FUNCTION pulsimo.set_secret(text, text, bigint, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.set_secret(text, text, bigint, text[]) IS
+'Stores a password, token or key, or replaces the one of this name, and returns its id. It is sealed and cannot be read back; endpoints use it by {"secret": "its name"} wherever options take a credential: auth.bearer, auth.basic.password, auth.api_key.value, and the values of headers. Hand over the value as a parameter, and set log_parameter_max_length to 0 where statements are logged.
+name: one line of at most 200 bytes, unique in the organization.
+value: one line of at most 8000 bytes.
+organization: its id; may be left out by whoever may set secrets in just one.
+hosts: the hosts of URLs that it may be sent to. When left out, an endpoint that uses it can only be written by somebody who may set secrets. A redirect to another origin never takes it along.
+Errors: 42501 may not set secrets; 22023 name, value or hosts is not acceptable, or organization must be given; P0002 unknown organization; 55000 there is no key, see pulsimo.secret_key_file.
+Example: SELECT pulsimo.set_secret(''shop token'', $1, hosts => ''{shop.example.org}'');';
+
+CREATE OR REPLACE FUNCTION pulsimo.remove_secret_as_owner(name text, organization bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner bigint := organization;
+    used_by bigint;
+BEGIN
+    IF owner IS NULL THEN
+        owner := pulsimo.only_organization('secrets.change');
+    END IF;
+    PERFORM pulsimo.require_permission('secrets.change', owner);
+    PERFORM FROM pulsimo.secrets s WHERE s.organization_id = owner AND s.name = remove_secret_as_owner.name FOR UPDATE;
+    SELECT min(e.id) INTO used_by FROM pulsimo.endpoints e JOIN pulsimo.projects p ON p.id = e.project_id
+    WHERE p.organization_id = owner AND remove_secret_as_owner.name = ANY (pulsimo.secrets_in(e.options));
+    IF used_by IS NOT NULL THEN
+        RAISE EXCEPTION 'secret "%" is used by endpoint %', name, used_by USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Change the options of the endpoint first, with pulsimo.update_endpoint().';
+    END IF;
+    DELETE FROM pulsimo.secrets s WHERE s.organization_id = owner AND s.name = remove_secret_as_owner.name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no secret "%"', coalesce(name, 'null') USING
+            ERRCODE = 'no_data_found',
+            HINT = 'The view pulsimo.stored_secrets lists them.';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.remove_secret_as_owner(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.remove_secret_as_owner(text, bigint) IS
+'Internal: remove_secret(), with the rights of the owner.';
+CREATE OR REPLACE FUNCTION pulsimo.remove_secret(name text, organization bigint DEFAULT NULL) RETURNS void
+LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
+REVOKE ALL ON FUNCTION pulsimo.remove_secret(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.remove_secret(text, bigint) IS
+'Removes a secret that no endpoint uses.
+Errors: 42501 may not set secrets, P0002 there is none of this name, 55000 an endpoint uses it, 22023 organization must be given.
+Example: SELECT pulsimo.remove_secret(''shop token'');';
+
+CREATE OR REPLACE FUNCTION pulsimo.rotate_secret_key() RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    resealed integer;
+    more integer;
+BEGIN
+    PERFORM pulsimo.require_operator('seal secrets anew');
+    UPDATE pulsimo.secrets s SET sealed = pulsimo.reseal(s.sealed, pulsimo.secret_context(s.organization_id, s.name));
+    GET DIAGNOSTICS resealed = ROW_COUNT;
+    UPDATE pulsimo.one_time_passwords o
+    SET sealed = pulsimo.reseal(o.sealed, pulsimo.one_time_password_context(o.user_id));
+    GET DIAGNOSTICS more = ROW_COUNT;
+    RETURN resealed + more;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.rotate_secret_key() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.rotate_secret_key() IS
+'Seals everything that is sealed with the newest key, and returns how much that was. For the operator. Put a new key in front of the others into the file pulsimo.secret_key_file, call this in every database of the server, then take the older keys out; backups that are older need them still.
+Errors: 42501 not the operator; 55000 there is no key, or not the one that something is sealed with.
+Example: SELECT pulsimo.rotate_secret_key();';
+
+CREATE OR REPLACE FUNCTION pulsimo.seal_credentials() RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found record;
+    secret_name text;
+    sealed integer := 0;
+BEGIN
+    PERFORM pulsimo.require_operator('seal credentials');
+    FOR found IN
+        SELECT e.id, p.organization_id, e.url, c AS place, e.options #>> c AS value
+        FROM pulsimo.endpoints e JOIN pulsimo.projects p ON p.id = e.project_id,
+            pulsimo.clear_credentials(e.options) c
+        ORDER BY e.id
+    LOOP
+        secret_name := format('endpoint %s: %s', found.id, array_to_string(found.place, '.'));
+        PERFORM pulsimo.set_secret(secret_name, found.value, found.organization_id, ARRAY[pulsimo.url_host(found.url)]);
+        UPDATE pulsimo.endpoints e
+        SET options = jsonb_set(e.options, found.place, jsonb_build_object('secret', secret_name))
+        WHERE e.id = found.id;
+        sealed := sealed + 1;
+    END LOOP;
+    RETURN sealed;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.seal_credentials() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.seal_credentials() IS
+'Makes secrets of the credentials that endpoints of before version 009 hold in clear text, bound to the host of their URL, and returns how many there were. For the operator, once after the update. Backups that are older keep them, and so may dead rows until VACUUM FULL.
+Errors: 42501 not the operator; 55000 there is no key, see pulsimo.secret_key_file.
+Example: SELECT pulsimo.seal_credentials();';
+
+-- Writes no rows: it fires during a restore.
+CREATE OR REPLACE FUNCTION pulsimo.secret_changed() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    secret constant pulsimo.secrets := CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+BEGIN
+    PERFORM pulsimo.note_endpoints(ARRAY(
+        SELECT e.id FROM pulsimo.projects p JOIN pulsimo.endpoints e ON e.project_id = p.id
+        WHERE p.organization_id = secret.organization_id AND secret.name = ANY (pulsimo.secrets_in(e.options))));
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.secret_changed() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.secret_changed() IS
+'Trigger of pulsimo.secrets: has the keeper read the endpoints again that use it.';
+CREATE OR REPLACE TRIGGER secret_changed AFTER INSERT OR UPDATE OR DELETE ON pulsimo.secrets
+    FOR EACH ROW EXECUTE FUNCTION pulsimo.secret_changed();
+
+CREATE OR REPLACE VIEW pulsimo.stored_secrets WITH (security_invoker = true) AS
+SELECT s.id, s.organization_id, s.name, s.hosts, s.created_at, s.changed_at
+FROM pulsimo.secrets s
+ORDER BY s.organization_id, s.name;
+REVOKE ALL ON pulsimo.stored_secrets FROM PUBLIC;
+COMMENT ON VIEW pulsimo.stored_secrets IS
+'The secrets of organizations, without what they are.
+Example: SELECT name, hosts FROM pulsimo.stored_secrets;';
+COMMENT ON COLUMN pulsimo.stored_secrets.id IS 'given by the database';
+COMMENT ON COLUMN pulsimo.stored_secrets.organization_id IS 'the organization it belongs to';
+COMMENT ON COLUMN pulsimo.stored_secrets.name IS 'what options refer to';
+COMMENT ON COLUMN pulsimo.stored_secrets.hosts IS 'the hosts that it may be sent to; NULL: any, if written by somebody who may set secrets';
+COMMENT ON COLUMN pulsimo.stored_secrets.created_at IS 'when it was stored first';
+COMMENT ON COLUMN pulsimo.stored_secrets.changed_at IS 'when it was replaced last';

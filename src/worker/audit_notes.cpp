@@ -1,0 +1,54 @@
+#include <algorithm>
+#include <cstring>
+
+#include "worker/audit_notes.hpp"
+
+namespace pulsimo::worker {
+
+namespace {
+
+bool is_same(const AuditNote& a, const AuditNote& b) noexcept {
+    return a.kind == b.kind && a.user_id == b.user_id && a.api_key_id == b.api_key_id && a.object == b.object &&
+           strcmp(a.database_role, b.database_role) == 0 && strcmp(a.client_address, b.client_address) == 0 &&
+           strcmp(a.action, b.action) == 0 && strcmp(a.who, b.who) == 0;
+}
+
+}  // namespace
+
+void add_note(AuditNotes& notes, const AuditNote& note) noexcept {
+    AuditNote* end = notes.notes + notes.count;
+    AuditNote* same =
+        std::find_if(notes.notes, end, [&](const AuditNote& other) { return !other.taken && is_same(other, note); });
+    if (same != end) {
+        same->times++;
+        same->at = note.at;
+    } else if (notes.count < AuditNotes::kMost) {
+        notes.notes[notes.count++] = note;
+    } else {
+        notes.lost++;
+    }
+}
+
+bool any_notes(const AuditNotes& notes) noexcept {
+    return notes.count > 0 || notes.lost > 0;
+}
+
+void clear_notes(AuditNotes& notes) noexcept {
+    notes.count = 0;
+    notes.lost = notes.lost_taken = 0;
+}
+
+void take_notes(AuditNotes& notes, AuditNotes& copy) noexcept {
+    for (int i = 0; i < notes.count; i++) notes.notes[i].taken = true;
+    notes.lost_taken = notes.lost;
+    copy = notes;
+}
+
+void release_taken(AuditNotes& notes) noexcept {
+    AuditNote* end = std::remove_if(notes.notes, notes.notes + notes.count, [](const AuditNote& note) { return note.taken; });
+    notes.count = static_cast<int>(end - notes.notes);
+    notes.lost -= notes.lost_taken;
+    notes.lost_taken = 0;
+}
+
+}  // namespace pulsimo::worker
