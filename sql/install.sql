@@ -75,10 +75,11 @@ WHERE k.contype = 'f' AND k.connamespace = 'pulsimo'::regnamespace AND NOT EXIST
     SELECT FROM pg_index i WHERE i.indrelid = k.conrelid AND i.indpred IS NULL
         AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] = k.conkey);
 
--- Triggers that fire on INSERT, and so during a restore. They must write no rows: one checks, one tells the keeper.
+-- Triggers that fire on INSERT, and so during a restore. They must write no rows then: they check, tell the keeper, or, like
+-- audit() and the quotas, do nothing while row_security is off, as it is in what pg_dump writes.
 SELECT t.tgrelid::regclass AS table, t.tgname, t.tgfoid::regproc FROM pg_trigger t
     JOIN members m ON m.classid = 'pg_class'::regclass AND m.objid = t.tgrelid
-WHERE NOT t.tgisinternal AND t.tgtype & 4 <> 0 ORDER BY t.tgname;
+WHERE NOT t.tgisinternal AND t.tgtype & 4 <> 0 ORDER BY t.tgname, t.tgrelid::regclass::text;
 
 -- A fresh installation is quiet, and empty but for the row that says so.
 SELECT running, database_oid FROM pulsimo.state;

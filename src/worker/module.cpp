@@ -1,9 +1,10 @@
-// Loading the library. Preloaded, it sets up shared memory, the launcher and one hook; loaded by a session (CREATE
+// Loading the library. Preloaded, it sets up shared memory, the launcher and its hooks; loaded by a session (CREATE
 // EXTENSION without preloading, a restore, pg_upgrade) it only defines the settings, and every SQL function works as
 // far as it can without workers.
 
 #include "worker/background.hpp"
 #include "worker/launcher.hpp"
+#include "worker/log_redaction.hpp"
 #include "worker/settings.hpp"
 #include "worker/shared.hpp"
 #include "worker/wakeup.hpp"
@@ -136,5 +137,6 @@ PULSIMO_EXPORT void _PG_init() {
     shmem_startup_hook = start_shared_memory;
     previous_utility = ProcessUtility_hook;
     ProcessUtility_hook = process_utility;
+    redact_log();
     register_launcher();
 }

@@ -5,6 +5,7 @@ package PulsimoTest::Recorder;
 use strict;
 use warnings;
 use parent 'PulsimoTest::Process';
+use File::Basename qw(dirname);
 use IO::Handle;
 use IO::Socket::INET;
 
@@ -15,7 +16,8 @@ sub start {
     require IPC::Run;
     my $self = bless { in => '', out => '', file => "$directory/requests" . ++$started }, $class;
     my $timeout = IPC::Run::timeout(30);
-    $self->{process} = IPC::Run::start([ $^X, __FILE__, $self->{file} ], '<', \$self->{in}, '>', \$self->{out}, $timeout);
+    my @command = ($^X, '-I', dirname(dirname(__FILE__)), __FILE__, $self->{file});
+    $self->{process} = IPC::Run::start(\@command, '<', \$self->{in}, '>', \$self->{out}, $timeout);
     $self->{process}->pump until $self->{out} =~ /(\d+)\n/;
     $timeout->reset;
     ($self->{port}) = $self->{out} =~ /(\d+)\n/;
@@ -48,6 +50,7 @@ sub read_head {
 
 sub serve {
     my ($name) = @_;
+    local $SIG{PIPE} = 'IGNORE';
     open my $file, '>', $name or die "cannot write $name: $!";
     $file->autoflush;
     my $server = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 50) or die "cannot listen: $@";
@@ -63,7 +66,6 @@ sub serve {
     return;
 }
 
-local $SIG{PIPE} = 'IGNORE';
 serve(@ARGV) unless caller;
 
 1;
