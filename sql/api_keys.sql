@@ -37,7 +37,8 @@ SELECT pulsimo.create_api_key('of Bob', user_id => 2);
 SELECT pulsimo.create_api_key('x''; DROP TABLE pulsimo.api_keys; --') ~ '^pul_[A-Za-z0-9_-]{43}$' AS form;
 
 SELECT pulsimo.create_api_key('reads') AS reads, pulsimo.create_api_key('pauses', '{endpoints.change,project.view,endpoint.view}') AS pauses,
-       pulsimo.create_api_key('does all', '{all}', NULL) AS does_all \gset
+       pulsimo.create_api_key('does all', '{all}', NULL) AS does_all,
+       pulsimo.create_api_key('members', '{members.change,project.members,read}') AS members \gset
 SELECT pulsimo.create_api_key('reads');
 SELECT name, scopes, expires_at - created_at BETWEEN '89 days' AND '91 days' AS lasts_90_days, expired FROM pulsimo.my_api_keys;
 -- Only the hash is kept.
@@ -78,6 +79,15 @@ SELECT s.statement, tries(s.statement) FROM (VALUES
     ('SELECT pulsimo.accept_invitation(''x'')'), ('SELECT pulsimo.begin_one_time_passwords(''correct horse battery'')'),
     ('SELECT pulsimo.confirm_one_time_passwords(''123456'')'), ('SELECT pulsimo.end_one_time_passwords(''x'', ''y'')'),
     ('SELECT pulsimo.add_organization(''C'')'), ('SELECT pulsimo.set_quota(1)')) AS s (statement);
+-- And one that may change members is not as good as all.
+SELECT pulsimo.use_api_key(:'members');
+SELECT s.statement, tries(s.statement) FROM (VALUES
+    ('SELECT pulsimo.add_user(''puppet@a.example'', ''P'', 1, ''owner'', ''another horse battery'')'),
+    ('SELECT pulsimo.invite_user(''puppet@a.example'', 1, ''admin'')'),
+    ('SELECT pulsimo.set_role(1, 1, ''viewer'')'), ('SELECT pulsimo.disable_user(1, 1)'),
+    ('SELECT pulsimo.set_project_role(1, 1, ''viewer'')'),
+    ('SELECT pulsimo.add_user(''puppet@a.example'', ''P'', 1, ''viewer'')')) AS s (statement);
+SELECT pulsimo.use_api_key(:'does_all');
 SELECT count(*) AS sessions_seen FROM pulsimo.sessions;
 SELECT name FROM pulsimo.my_api_keys;
 ROLLBACK;

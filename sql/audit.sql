@@ -86,8 +86,38 @@ SELECT pulsimo.forget_old_audit();
 SET row_security = off;
 UPDATE pulsimo.projects SET name = 'quiet' WHERE id = 2;
 INSERT INTO pulsimo.projects (organization_id, name) VALUES (2, 'quiet');
-RESET row_security;
+-- Nor within functions that run as the owner, or in the middle of a statement.
 RESET ROLE;
+SELECT seen();
+SELECT pulsimo.set_quota(2, endpoints => 0);
+SET ROLE regress_bob;
+SET row_security = off;
+SELECT pulsimo.set_secret('quiet', 'hush', 2) > 0 AS stored;
+SELECT pulsimo.create_api_key('quiet', '{all}') IS NOT NULL AS made;
+RESET row_security;
+INSERT INTO pulsimo.endpoints (project_id, name, url, options)
+SELECT 2, 'quiet', 'http://b.example/', '{"auth": {"bearer": "clear"}}' WHERE set_config('row_security', 'off', true) = 'off';
+INSERT INTO pulsimo.endpoints (project_id, name, url)
+SELECT 2, 'quiet', 'http://b.example/' WHERE set_config('row_security', 'off', true) = 'off';
+INSERT INTO pulsimo.endpoints (project_id, name, url) VALUES (2, 'quiet', 'http://b.example/')
+RETURNING set_config('row_security', 'off', true);
+RESET ROLE;
+SELECT action, object FROM entries();
+SELECT pulsimo.set_quota(2);
+-- What is long is left out.
+SET ROLE regress_bob;
+SELECT pulsimo.add_endpoint('http://b.example/', 'long', 2, options => jsonb_build_object('method', 'POST', 'body', repeat('x', 100000))) > 0 AS added;
+RESET ROLE;
+SELECT octet_length(after::text) < 2000 AS short, after -> 'options' AS options FROM pulsimo.search_audit(object_type => 'endpoints', at_most => 1);
+-- What was done to an account is seen by whose it is; a project that is removed takes nothing along that cannot be told.
+SELECT pulsimo.create_api_key('by the operator', user_id => 2) IS NOT NULL AS made, pulsimo.set_project_role(2, 1, 'viewer');
+SET ROLE regress_mia;
+SELECT user_id, account_id, action, object_type FROM pulsimo.audit_log ORDER BY id DESC LIMIT 2;
+RESET ROLE;
+INSERT INTO pulsimo.projects (organization_id, name) VALUES (1, 'short-lived') RETURNING id AS project \gset
+SELECT pulsimo.set_project_role(2, :project, 'viewer');
+SELECT pulsimo.remove_project(:project);
+SELECT organization_id, action, object_type FROM pulsimo.audit_log ORDER BY id DESC LIMIT 2;
 
 -- Searching.
 SELECT action, object_type FROM pulsimo.search_audit(organization => 1, object_type => 'endpoints', contains => 'TWO');

@@ -122,9 +122,39 @@ SELECT s.statement, attempt(s.statement) FROM (VALUES
     ('ALTER EXTENSION pulsimo ADD FUNCTION public.evil()'),
     ('SET session_replication_role = replica'),
     ('SET pulsimo.secret_key_file = ''/tmp/mine'''),
-    ('SHOW pulsimo.secret_key_file'),
     ('SET pulsimo.audit_retention = 1')) AS s (statement);
 RESET ROLE;
+-- Not even with EXECUTE on everything: our trigger functions run on our tables alone.
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pulsimo TO regress_eve;
+SET ROLE regress_eve;
+CREATE TYPE public.evil_type AS ENUM ('a');
+CREATE FUNCTION public.evil_json(public.evil_type) RETURNS json LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO public.captured VALUES (current_user, 'cast'); RETURN '1'::json; END $$;
+CREATE CAST (public.evil_type AS json) WITH FUNCTION public.evil_json(public.evil_type);
+DO $$
+DECLARE
+    ours record;
+BEGIN
+    FOR ours IN SELECT p.oid::regprocedure AS function, p.proname FROM pg_proc p
+                WHERE p.pronamespace = 'pulsimo'::regnamespace AND p.prorettype = 'trigger'::regtype
+                    AND p.proname NOT LIKE '%_as_owner' AND (p.prosecdef OR p.prosrc = 'pulsimo_as_owner')
+    LOOP
+        DROP TABLE IF EXISTS public.user_sessions;
+        CREATE TABLE public.user_sessions (id bigint, user_id bigint, organization_id bigint, project_id bigint, paused boolean,
+                                           url text, options jsonb, v public.evil_type);
+        EXECUTE pg_catalog.format('CREATE TRIGGER t BEFORE INSERT ON public.user_sessions FOR EACH ROW EXECUTE FUNCTION %s', ours.function);
+        BEGIN
+            INSERT INTO public.user_sessions VALUES (1, 1, 1, 1, true, 'http://a.example/', '{}', 'a');
+            INSERT INTO public.captured VALUES (current_user, ours.proname);
+        EXCEPTION WHEN insufficient_privilege THEN
+            NULL;
+        END;
+    END LOOP;
+END $$;
+DROP TABLE public.user_sessions;
+DROP CAST (public.evil_type AS json);
+RESET ROLE;
+SELECT * FROM captured;
 -- Every function that runs as the owner is in C or has a search_path of its own; only superusers own what is ours.
 SELECT DISTINCT r.rolsuper FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.relnamespace = 'pulsimo'::regnamespace;
 SELECT DISTINCT r.rolsuper FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'pulsimo'::regnamespace;

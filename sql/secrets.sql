@@ -84,10 +84,16 @@ SELECT pulsimo.add_endpoint('http://b.example/', 'x', 1, options => '{"auth": {"
 SELECT pulsimo.add_endpoint('http://a.example/', 'of Ed', 1, options => '{"auth": {"bearer": {"secret": "bound"}}}') AS of_ed \gset
 UPDATE pulsimo.endpoints SET url = 'http://ed.example/' WHERE name = 'bearer';
 UPDATE pulsimo.endpoints SET url = 'http://ed.example/' WHERE name = 'of Ed';
+UPDATE pulsimo.endpoints SET options = options || '{"server_name": "ed.example"}' WHERE name = 'of Ed';
+UPDATE pulsimo.endpoints SET options = options || '{"insecure": true}' WHERE name = 'of Ed';
+UPDATE pulsimo.endpoints SET options = options || '{"headers": {"HOST": "ed.example"}}' WHERE name = 'of Ed';
+UPDATE pulsimo.endpoints SET options = options || '{"insecure": false}' WHERE name = 'of Ed' RETURNING name;
 UPDATE pulsimo.endpoints SET options = '{"auth": {"bearer": {"secret": "token"}}}' WHERE name = 'of Ed';
 UPDATE pulsimo.endpoints SET paused = true WHERE name = 'bearer' RETURNING name;
-SELECT pulsimo.require_secrets(2, 'http://a.example/', '{"auth": {"bearer": {"secret": "token"}}}');
-SELECT pulsimo.require_secrets(99, 'http://a.example/', '{"auth": {"bearer": {"secret": "token"}}}');
+INSERT INTO pulsimo.endpoints (project_id, name, url, options)
+VALUES (2, 'x', 'http://a.example/', '{"auth": {"bearer": {"secret": "token"}}}');
+INSERT INTO pulsimo.endpoints (project_id, name, url, options)
+VALUES (99, 'x', 'http://a.example/', '{"auth": {"bearer": {"secret": "token"}}}');
 
 -- In clear text no credential is taken, by anybody.
 SELECT pulsimo.add_endpoint('http://a.example/', 'x', 1, options => '{"auth": {"bearer": "open sesame"}}');
@@ -99,8 +105,11 @@ UPDATE pulsimo.endpoints SET options = '{"headers": {"AUTHORIZATION": "Bearer op
 BEGIN;
 SET LOCAL row_security = off;
 INSERT INTO pulsimo.endpoints (project_id, name, url, options)
-VALUES (1, 'older', 'http://a.example/', '{"auth": {"basic": {"username": "u", "password": "open sesame"}}, "headers": {"Cookie": "c", "Accept": "x"}}');
+VALUES (1, 'older', 'http://a.example/', '{"auth": {"basic": {"username": "u", "password": "open sesame"}}, "headers": {"Cookie": "c", "Accept": "x"}}'),
+    (1, 'too long', 'http://a.example/', jsonb_build_object('headers', jsonb_build_object('Cookie', repeat('c', 8001))));
 COMMIT;
+-- A key in place of the name, and no password, is nothing to be sealed.
+SELECT pulsimo.add_endpoint('http://a.example/', 'key only', 1, options => '{"auth": {"basic": {"username": "u", "password": ""}}}') > 0 AS added;
 UPDATE pulsimo.endpoints SET options = jsonb_set(options, '{method}', '"HEAD"') WHERE name = 'older';
 UPDATE pulsimo.endpoints SET options = jsonb_set(options, '{auth,basic,password}', '"other"') WHERE name = 'older';
 SELECT pulsimo.seal_credentials();
@@ -110,7 +119,8 @@ SELECT pulsimo.seal_credentials();
 -- Replacing, removing, and a new key.
 SET ROLE regress_ann;
 SELECT pulsimo.set_secret('token', 'another') AS token;
-SELECT hosts FROM pulsimo.stored_secrets WHERE name = 'token';
+SELECT pulsimo.set_secret('bound', 'another') AS bound;
+SELECT name, hosts FROM pulsimo.stored_secrets WHERE name IN ('token', 'bound');
 SELECT pulsimo.remove_secret('token');
 SELECT pulsimo.remove_secret('none');
 SELECT pulsimo.remove_secret(NULL);

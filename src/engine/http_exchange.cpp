@@ -147,7 +147,7 @@ void HttpExchange::set_tls(CURL* easy) {
     const HttpOptions& options = plan_.options();
     set_option(easy, CURLOPT_SSL_VERIFYPEER, options.insecure ? 0L : 1L);
     set_option(easy, CURLOPT_SSL_VERIFYHOST, options.insecure ? 0L : 2L);
-    if (!options.reuse_connection) set_option(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    if (!may_reuse()) set_option(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
     const bool own_ca = !options.ca_certificate.empty();
     if (own_ca) {
         curl_blob pem{const_cast<char*>(options.ca_certificate.data()), options.ca_certificate.size(),
@@ -162,10 +162,15 @@ void HttpExchange::set_tls(CURL* easy) {
     set_option(easy, CURLOPT_SSL_CTX_DATA, this);
 }
 
+// Under a server_name libcurl would keep the connection as one to the host of that name, for everybody to use.
+bool HttpExchange::may_reuse() const {
+    return plan_.options().reuse_connection && tls_name() == request_.target.host;
+}
+
 void HttpExchange::set_connection(CURL* easy) {
     const HttpOptions& options = plan_.options();
-    if (!options.reuse_connection) set_option(easy, CURLOPT_FORBID_REUSE, 1L);
-    if (!options.reuse_connection || request_.fresh) set_option(easy, CURLOPT_FRESH_CONNECT, 1L);
+    if (!may_reuse()) set_option(easy, CURLOPT_FORBID_REUSE, 1L);
+    if (!may_reuse() || request_.fresh) set_option(easy, CURLOPT_FRESH_CONNECT, 1L);
     set_option(easy, CURLOPT_IPRESOLVE, ip_version(options.ip_version));
     set_option(easy, CURLOPT_HTTP_VERSION, http_version(options.http_version, request_.target.https));
     if (options.compression) set_option(easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -218,12 +223,17 @@ curl_socket_t HttpExchange::open_socket(void* self, curlsocktype, curl_sockaddr*
     return fd;
 }
 
+bool HttpExchange::is_of_target(const SocketAddress& peer) const noexcept {
+    return std::any_of(request_.addresses.begin(), request_.addresses.end(),
+                       [&](const SocketAddress& address) { return address.same_ip(peer); });
+}
+
 // The last word on connections of before. libcurl finds them by the name of the host, wherever they lead: one may come
-// from an endpoint with another policy, or from a time with another one.
+// from an endpoint with another policy, or from a time with another one or when the name had other addresses.
 int HttpExchange::request_begins(void* self, char* peer_ip, char*, int, int) noexcept {
     auto& exchange = *static_cast<HttpExchange*>(self);
     const auto peer = SocketAddress::parse(peer_ip, exchange.request_.target.port);
-    if (peer && exchange.permits(peer->get())) return CURL_PREREQFUNC_OK;
+    if (peer && exchange.permits(peer->get()) && exchange.is_of_target(*peer)) return CURL_PREREQFUNC_OK;
     exchange.blocked_ = peer;
     exchange.refused_to_reuse_ = true;
     return CURL_PREREQFUNC_ABORT;

@@ -50,6 +50,7 @@ class HttpExchange final : private Transfer {
 
     // Whether both policies, the engine's and the endpoint's own, let it be connected to.
     bool permits(const sockaddr* address) const noexcept;
+    bool is_of_target(const SocketAddress& peer) const noexcept;
 
     const HttpPlan& plan() const noexcept { return plan_; }
     const Request& request() const noexcept { return request_; }
@@ -82,6 +83,7 @@ class HttpExchange final : private Transfer {
     void set_method(CURL* easy);
     void set_credentials(CURL* easy);
     void set_tls(CURL* easy);
+    bool may_reuse() const;
     void set_connection(CURL* easy);
     void set_callbacks(CURL* easy);
     std::string tls_name() const;

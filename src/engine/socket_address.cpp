@@ -43,6 +43,12 @@ std::optional<SocketAddress> SocketAddress::parse(std::string_view text, std::ui
     return result;
 }
 
+bool SocketAddress::same_ip(const SocketAddress& other) const noexcept {
+    if (is_v6() != other.is_v6()) return false;
+    if (!is_v6()) return storage_.v4.sin_addr.s_addr == other.storage_.v4.sin_addr.s_addr;
+    return std::memcmp(&storage_.v6.sin6_addr, &other.storage_.v6.sin6_addr, sizeof storage_.v6.sin6_addr) == 0;
+}
+
 std::string SocketAddress::ip() const {
     std::array<char, INET6_ADDRSTRLEN> text{};
     const void* bytes = is_v6() ? static_cast<const void*>(&storage_.v6.sin6_addr) : &storage_.v4.sin_addr;

@@ -21,6 +21,7 @@ class SocketAddress {
     const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage_); }
     socklen_t length() const noexcept { return is_v6() ? sizeof(sockaddr_in6) : sizeof(sockaddr_in); }
     bool is_v6() const noexcept { return storage_.v4.sin_family == AF_INET6; }
+    bool same_ip(const SocketAddress& other) const noexcept;
 
     std::string ip() const;    // "::1"
     std::string text() const;  // "127.0.0.1:80", "[::1]:80"

@@ -5,9 +5,11 @@ extern "C" {
 #include "catalog/pg_authid.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
+#include "commands/trigger.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(pulsimo_as_owner);
@@ -31,6 +33,15 @@ FmgrInfo* find_worker(FmgrInfo* function) {
     auto* worker = static_cast<FmgrInfo*>(MemoryContextAlloc(function->fn_mcxt, sizeof(FmgrInfo)));
     fmgr_info_cxt(oid, worker, function->fn_mcxt);
     return worker;
+}
+
+// Somebody who was granted EXECUTE on all functions could have a trigger of ours run on a table of their own.
+void require_own_table(FunctionCallInfo fcinfo) {
+    if (!CALLED_AS_TRIGGER(fcinfo)) return;
+    Relation table = reinterpret_cast<TriggerData*>(fcinfo->context)->tg_relation;
+    if (RelationGetNamespace(table) == get_func_namespace(fcinfo->flinfo->fn_oid)) return;
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("permission denied for trigger function %s", get_func_name(fcinfo->flinfo->fn_oid))));
 }
 
 }  // namespace
@@ -77,6 +88,7 @@ PULSIMO_EXPORT Datum pulsimo_as_owner(PG_FUNCTION_ARGS) {
     using namespace pulsimo::functions;
 
     FmgrInfo* function = fcinfo->flinfo;
+    require_own_table(fcinfo);
     if (function->fn_extra == nullptr) function->fn_extra = find_worker(function);
     auto* worker = static_cast<FmgrInfo*>(function->fn_extra);
     const Oid caller_before = caller_of_owner_function;

@@ -2,12 +2,14 @@
 
 #include "functions/as_owner.hpp"
 #include "functions/identity.hpp"
+#include "functions/permissions.hpp"
 #include "worker/shared.hpp"
 
 #include "pg/guard.hpp"
 
 extern "C" {
 #include "access/xlog.h"
+#include "catalog/pg_type.h"
 #include "common/ip.h"
 #include "funcapi.h"
 #include "libpq/libpq-be.h"
@@ -62,10 +64,10 @@ bool is_keeping_notes() { return worker::shared() != nullptr && !RecoveryInProgr
 // A database that is not monitored has no slot yet; when there is none free nothing is kept, and nothing could be.
 void keep(const AuditNote& note) {
     worker::SharedLock lock;
-    worker::DatabaseSlot* slot = worker::claim_slot(MyDatabaseId);
+    worker::DatabaseSlot* slot = worker::find_slot(MyDatabaseId);
+    if (slot == nullptr) slot = worker::claim_free_slot(MyDatabaseId);
     if (slot == nullptr) return;
-    worker::add_note(slot->audit_notes, note);
-    worker::wake_keeper(*slot);
+    if (worker::add_note(slot->audit_notes, note)) worker::wake_keeper(*slot);
 }
 
 const char* name_of(NoteKind kind) {
@@ -78,6 +80,8 @@ const char* name_of(NoteKind kind) {
             return "locked";
         case NoteKind::key_used:
             return "key_used";
+        case NoteKind::lost:
+            return "lost";
     }
     return "failed";
 }
@@ -111,12 +115,22 @@ void put_row(ReturnSetInfo* result, const AuditNote& note) {
 
 AuditNote describe_lost(std::int64_t lost) {
     AuditNote note = {};
-    note.kind = NoteKind::denied;
+    note.kind = NoteKind::lost;
     note.at = GetCurrentTimestamp();
     note.times = lost;
     note.object = kNoObject;
-    pg::copy_text(note.action, "lost");
     return note;
+}
+
+// Whoever may call note_denial() shall not make things up: what somebody else than the owner of the extension notes has
+// to be an action that they are not allowed.
+bool is_denied(const text* action, bool has_object, std::int64_t object) {
+    static constexpr Oid kTypes[] = {TEXTOID};
+    static Lookup lookup("SELECT true FROM pulsimo.permission_matrix m WHERE m.action OPERATOR(pg_catalog.=) $1", kTypes);
+    const Datum argument[] = {PointerGetDatum(action)};
+    bool known = false;
+    lookup.run(argument, known);
+    return known && has_object && !has_permission(action, object);
 }
 
 }  // namespace
@@ -144,6 +158,10 @@ PULSIMO_EXPORT Datum pulsimo_caller_role(PG_FUNCTION_ARGS) {
 
 PULSIMO_EXPORT Datum pulsimo_note_denial(PG_FUNCTION_ARGS) {
     if (PG_ARGISNULL(0) || !functions::is_keeping_notes()) PG_RETURN_VOID();
+    const bool has_object = !PG_ARGISNULL(1);
+    if (!superuser() && !functions::is_denied(PG_GETARG_TEXT_PP(0), has_object, has_object ? PG_GETARG_INT64(1) : 0)) {
+        PG_RETURN_VOID();
+    }
     worker::AuditNote note = functions::describe_session(worker::NoteKind::denied, text_to_cstring(PG_GETARG_TEXT_PP(0)));
     note.user_id = functions::current_user_id();
     note.api_key_id = functions::current_api_key_id();

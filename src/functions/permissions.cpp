@@ -9,6 +9,7 @@
 
 #include "functions/as_owner.hpp"
 #include "functions/identity.hpp"
+#include "functions/permissions.hpp"
 #include "pg/guard.hpp"
 
 extern "C" {
@@ -55,9 +56,8 @@ Answers& answers() {
     return kept;
 }
 
-Question question_of(FunctionCallInfo fcinfo) {
-    const text* action = PG_GETARG_TEXT_PP(0);
-    Question question = {PG_GETARG_INT64(1), {}};
+Question question_of(const text* action, std::int64_t object) {
+    Question question = {object, {}};
     const std::size_t length = VARSIZE_ANY_EXHDR(action);
     if (length <= kLongestAction) memcpy(question.action, VARDATA_ANY(action), length);
     return question;
@@ -102,19 +102,23 @@ PULSIMO_EXPORT Datum pulsimo_permission_support(PG_FUNCTION_ARGS) {
     PG_RETURN_POINTER(request);
 }
 
-PULSIMO_EXPORT Datum pulsimo_has_permission(PG_FUNCTION_ARGS) {
-    const Question question = question_of(fcinfo);
+bool pulsimo::functions::has_permission(const text* action, std::int64_t object) {
+    const Question question = question_of(action, object);
     bool answer = false;
-    if (find_answer(question, answer)) PG_RETURN_BOOL(answer);
+    if (find_answer(question, answer)) return answer;
     bool known = false;
     answer = look_up(question, known) && is_in_scope(question);
     if (!known) {
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("there is no action \"%s\"", text_to_cstring(PG_GETARG_TEXT_PP(0))),
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no action \"%s\"", text_to_cstring(action)),
                         errhint("The view pulsimo.permission_matrix lists the actions.")));
     }
-    return pg::entry([&] {
+    pg::entry([&] {
         answers().emplace(question, answer);
-        return BoolGetDatum(answer);
+        return Datum(0);
     });
+    return answer;
+}
+
+PULSIMO_EXPORT Datum pulsimo_has_permission(PG_FUNCTION_ARGS) {
+    PG_RETURN_BOOL(pulsimo::functions::has_permission(PG_GETARG_TEXT_PP(0), PG_GETARG_INT64(1)));
 }

@@ -4,6 +4,7 @@
 #include "functions/as_owner.hpp"
 #include "functions/audit.hpp"
 #include "functions/identity.hpp"
+#include "worker/log_redaction.hpp"
 #include "worker/shared.hpp"
 
 extern "C" {
@@ -87,8 +88,7 @@ PULSIMO_EXPORT Datum pulsimo_act_for(PG_FUNCTION_ARGS) {
 // those that failed.
 PULSIMO_EXPORT Datum pulsimo_hide_statement(PG_FUNCTION_ARGS) {
     (void)fcinfo;
-    static const char kShown[] = "<a statement of pulsimo with a secret in it>";
-    debug_query_string = kShown;
-    pgstat_report_activity(STATE_RUNNING, kShown);
+    debug_query_string = worker::kHiddenStatement;
+    pgstat_report_activity(STATE_RUNNING, worker::kHiddenStatement);
     PG_RETURN_VOID();
 }

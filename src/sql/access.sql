@@ -35,8 +35,7 @@ FROM (
           sign_in,use_session,sign_out,revoke_session,revoke_sessions,change_password,
           create_api_key,use_api_key,rotate_api_key,revoke_api_key,
           begin_one_time_passwords,confirm_one_time_passwords,end_one_time_passwords,
-          set_secret,remove_secret,require_secrets,secrets_in,credentials_in,clear_credentials,refuse_clear_credentials,
-          search_audit,count_users,endpoints_of,
+          set_secret,remove_secret,search_audit,count_users,endpoints_of,
           add_endpoint,update_endpoint,pause_endpoint,resume_endpoint,remove_endpoint,check_now,
           validate_endpoint,without_months,require_endpoint,lock_endpoint,require_project,default_project,only_project,
           read_duration,read_text,read_integer,incident_timeline,uptime,time_in_status,status_periods,uptime_percent,
@@ -76,7 +75,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.grant_access(name) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.grant_access(name) IS
-'Gives a database role the rights to use Pulsimo as a tenant: its tables, views and functions, of which row security shows what the user may see whose database_role it is, and nothing to anybody else. For the operator. add_user() calls it when it is given a database_role; call it again after an update of the extension, which may have brought new functions.
+'Gives a database role the rights to use Pulsimo as a tenant: its tables, views and functions, of which row security shows what the user may see whose database_role it is, and nothing to anybody else. For the operator. add_user() calls it when it is given a database_role; after an update of the extension the keeper gives it what is new, within moments; while monitoring is stopped, call it again.
 Errors: 42501 not the operator, 42704 there is no such role.
 Example: SELECT pulsimo.grant_access(''application'');';
 
@@ -94,3 +93,27 @@ COMMENT ON FUNCTION pulsimo.revoke_access(name) IS
 'Takes all rights in Pulsimo away from a database role. For the operator. The user stays: see remove_user().
 Errors: 42501 not the operator, 42704 there is no such role.
 Example: SELECT pulsimo.revoke_access(''application'');';
+
+CREATE OR REPLACE FUNCTION pulsimo.renew_access() RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tenant name;
+    renewed integer := 0;
+BEGIN
+    FOR tenant IN
+        SELECT r.rolname FROM pg_proc p, aclexplode(p.proacl) a JOIN pg_roles r ON r.oid = a.grantee
+        WHERE p.oid = 'pulsimo.has_permission(text,bigint)'::regprocedure AND a.privilege_type = 'EXECUTE' AND NOT r.rolsuper
+            AND EXISTS (
+                SELECT FROM pulsimo.access_rights w
+                WHERE CASE w.privilege WHEN 'EXECUTE' THEN NOT has_function_privilege(r.oid, w.object::regprocedure, 'EXECUTE')
+                                       WHEN 'SELECT' THEN NOT has_table_privilege(r.oid, w.object::regclass, 'SELECT')
+                                       ELSE false END)
+    LOOP
+        PERFORM pulsimo.grant_access(tenant);
+        renewed := renewed + 1;
+    END LOOP;
+    RETURN renewed;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.renew_access() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.renew_access() IS
+'Internal: grant_access() for roles that were given it before an update of the extension brought more to grant. The keeper calls it; the script of the update must not, for what it grants would be missing from dumps. Returns how many.';

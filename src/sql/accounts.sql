@@ -133,6 +133,7 @@ DECLARE
     had_owner boolean;
 BEGIN
     IF organization IS NOT NULL THEN
+        PERFORM pulsimo.require_person_for(user_id, 'change its own membership');
         PERFORM pulsimo.begin_member_change(organization);
         PERFORM pulsimo.require_rank(organization, pulsimo.require_member(organization, user_id));
         had_owner := pulsimo.has_owner(organization);

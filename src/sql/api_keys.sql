@@ -57,6 +57,10 @@ BEGIN
     PERFORM pulsimo.lock_account(whose);
     PERFORM pulsimo.require_name(name);
     PERFORM pulsimo.require_scopes(scopes);
+    IF (SELECT count(*) FROM pulsimo.api_keys k WHERE k.user_id = whose) >= 100 THEN
+        RAISE EXCEPTION 'a user may have at most 100 API keys' USING
+            ERRCODE = 'configuration_limit_exceeded', HINT = 'Revoke some that are not used, see pulsimo.my_api_keys.';
+    END IF;
     INSERT INTO pulsimo.api_keys (user_id, name, scopes, key_hash, expires_at)
     VALUES (whose, name, scopes, sha256(convert_to(key, 'UTF8')), pulsimo.expiry_after(expires));
     RETURN key;
@@ -79,7 +83,7 @@ name: one line of at most 200 characters, unique among the keys of the user.
 scopes: what the key may do of what its user may: actions of the view permission_matrix, read for all of them that end in .view, all for every one.
 expires: how long it is good, at most 10 years; null: until it is revoked.
 user_id: whose key; oneself when it is left out. Somebody else''s is for the operator.
-Errors: 42501 not the operator, nobody''s, or by way of a key; 23505 there is one of this name; 22023 name, scopes or expires is not acceptable; P0002 unknown user.
+Errors: 42501 not the operator, nobody''s, or by way of a key; 23505 there is one of this name; 22023 name, scopes or expires is not acceptable; 53400 more than 100 keys; P0002 unknown user.
 Example: SELECT pulsimo.create_api_key(''deploy'', ''{read,endpoints.change}'', ''30 days'');';
 
 CREATE OR REPLACE FUNCTION pulsimo.use_api_key_as_owner(key text) RETURNS bigint
@@ -108,7 +112,7 @@ CREATE OR REPLACE FUNCTION pulsimo.use_api_key(key text) RETURNS bigint
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.use_api_key(text) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.use_api_key(text) IS
-'Makes the rest of the transaction act for the user of an API key, within its scopes, and returns their id. To be called first in every transaction: behind a pool the next one may come from somebody else. Without a call to add_user(), sign_in() and the like a key cannot become more than it is: it changes no password, opens no sessions and makes no keys.
+'Makes the rest of the transaction act for the user of an API key, within its scopes, and returns their id. To be called first in every transaction: behind a pool the next one may come from somebody else. Whatever its scopes, a key changes no password, ends no sessions, makes no keys, and does not touch the memberships of its user; without the scope all it makes nobody owner or admin.
 Errors: 28000 there is no such key, or not any more.
 Example: BEGIN; SELECT pulsimo.use_api_key($1); SELECT * FROM pulsimo.endpoint_status; COMMIT;';
 
@@ -166,7 +170,7 @@ CREATE OR REPLACE FUNCTION pulsimo.revoke_api_key(id bigint) RETURNS void
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.revoke_api_key(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.revoke_api_key(bigint) IS
-'Takes an API key out of use for good, also for transactions that have begun with it. Of one''s own keys; the operator can do it for others.
+'Takes an API key out of use for good, also for what a transaction that has begun with it does from now on (in REPEATABLE READ: from its next transaction). Of one''s own keys; the operator can do it for others.
 Errors: P0002 there is no such key, 42501 by way of a key.
 Example: SELECT pulsimo.revoke_api_key(3);';
 

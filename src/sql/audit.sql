@@ -5,8 +5,7 @@
 -- noted in shared memory and written by the keeper, like attempts to sign in and the use of API keys
 -- (src/worker/audit_notes.hpp).
 --
--- A restore must not record itself. What pg_dump writes begins with SET row_security = off, which is an error to whoever
--- row security applies to: nobody but the operator can keep the triggers quiet this way.
+-- A restore must not record itself: see is_restoring().
 
 CREATE OR REPLACE FUNCTION pulsimo.caller_role() RETURNS name
 LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_caller_role';
@@ -18,7 +17,7 @@ CREATE OR REPLACE FUNCTION pulsimo.note_denial(what text, object bigint) RETURNS
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_note_denial';
 REVOKE ALL ON FUNCTION pulsimo.note_denial(text, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.note_denial(text, bigint) IS
-'Internal: has it recorded, whatever becomes of the transaction, that the caller was refused something.';
+'Internal: has it recorded, whatever becomes of the transaction, that the caller was refused something. Called by somebody else than the owner it does nothing but with an action and object that they are indeed refused.';
 
 CREATE OR REPLACE FUNCTION pulsimo.note_failed_sign_in(what text, who text) RETURNS void
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_note_failed_sign_in';
@@ -64,18 +63,23 @@ COMMENT ON FUNCTION pulsimo.denied_in_organization(bigint, text, bigint) IS
 CREATE OR REPLACE FUNCTION pulsimo.record_audit_notes() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WITH notes AS MATERIALIZED (SELECT * FROM pulsimo.take_audit_notes()),
+        -- Not in the way of whoever changes a key: the next use will be noted again.
+        free AS (
+            SELECT k.id FROM pulsimo.api_keys k WHERE k.id IN (SELECT n.api_key_id FROM notes n WHERE n.kind = 'key_used')
+            ORDER BY k.id FOR NO KEY UPDATE SKIP LOCKED
+        ),
         used AS (
             UPDATE pulsimo.api_keys k SET last_used_at = greatest(k.last_used_at, u.happened_at)
             FROM (SELECT n.api_key_id, max(n.happened_at) AS happened_at FROM notes n
-                  WHERE n.kind = 'key_used' GROUP BY n.api_key_id) u
+                  WHERE n.kind = 'key_used' GROUP BY n.api_key_id) u JOIN free f ON f.id = u.api_key_id
             WHERE k.id = u.api_key_id
         )
     INSERT INTO pulsimo.audit_log (happened_at, organization_id, user_id, database_role, api_key_id, client_address,
                                    application, action, object_id, result, detail, times)
     SELECT n.happened_at, pulsimo.denied_in_organization(n.user_id, n.action, n.object),
-           coalesce(n.user_id, (SELECT u.id FROM pulsimo.users u WHERE lower(u.email) = lower(n.who))),
-           n.database_role, n.api_key_id, n.client_address::inet, n.application, n.action, n.object, n.kind,
-           CASE n.action WHEN 'lost' THEN 'There were more at a time than could be kept.' ELSE n.who END, n.times
+           coalesce(n.user_id, (SELECT u.id FROM pulsimo.users u WHERE lower(u.email) = lower(split_part(n.who, ' ', 1)))),
+           n.database_role, n.api_key_id, n.client_address::inet, n.application, coalesce(n.action, ''), n.object, n.kind,
+           CASE n.kind WHEN 'lost' THEN 'There were more at a time than could be kept.' ELSE n.who END, n.times
     FROM notes n WHERE n.kind <> 'key_used';
 $$;
 REVOKE ALL ON FUNCTION pulsimo.record_audit_notes() FROM PUBLIC;
@@ -104,6 +108,24 @@ REVOKE ALL ON FUNCTION pulsimo.masked(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.masked(jsonb) IS
 'Internal: a row as the audit log shows it, with *** for what is secret. Values of headers are, whatever their name.';
 
+-- A log that can only be added to must not be a place to put megabytes.
+CREATE OR REPLACE FUNCTION pulsimo.shortened(contents jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF octet_length(contents::text) < 4000 OR jsonb_typeof(contents) <> 'object' THEN
+        RETURN contents;
+    END IF;
+    RETURN (
+        SELECT jsonb_object_agg(left(c.key, 200), CASE
+            WHEN octet_length(c.value::text) < 1000 THEN c.value
+            WHEN c.key IN ('options', 'headers') THEN pulsimo.shortened(c.value)
+            ELSE to_jsonb(format('(%s characters, not kept)', length(c.value::text))) END)
+        FROM (SELECT e.key, e.value FROM jsonb_each(contents) e ORDER BY e.key LIMIT 100) c);
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.shortened(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.shortened(jsonb) IS
+'Internal: a row as the audit log keeps it, without what is long.';
+
 CREATE OR REPLACE FUNCTION pulsimo.audited_organization(contents jsonb) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce((contents ->> 'organization_id')::bigint,
@@ -122,7 +144,7 @@ DECLARE
     contents jsonb;
     organization bigint;
 BEGIN
-    IF NOT current_setting('row_security')::boolean THEN
+    IF pulsimo.is_restoring() THEN
         RETURN NULL;
     END IF;
     IF TG_OP <> 'INSERT' THEN
@@ -141,16 +163,17 @@ BEGIN
         SELECT jsonb_object_agg(b.key, b.value), jsonb_object_agg(b.key, after -> b.key) INTO before, after
         FROM jsonb_each(before) b WHERE b.value IS DISTINCT FROM after -> b.key;
     END IF;
-    INSERT INTO pulsimo.audit_log (organization_id, user_id, database_role, api_key_id, client_address, application,
+    INSERT INTO pulsimo.audit_log (organization_id, user_id, account_id, database_role, api_key_id, client_address, application,
                                    action, object_type, object_id, before, after)
     VALUES (organization, CASE TG_ARGV[0] WHEN 'of the account' THEN (contents ->> 'user_id')::bigint
                                           ELSE pulsimo.current_user_id() END,
+            coalesce(contents ->> 'user_id', CASE TG_TABLE_NAME WHEN 'users' THEN contents ->> 'id' END)::bigint,
             pulsimo.caller_role(), pulsimo.current_api_key_id(), inet_client_addr(),
             left(current_setting('application_name'), 63),
             CASE WHEN TG_TABLE_NAME = 'user_sessions' THEN CASE TG_OP WHEN 'INSERT' THEN 'sign_in' ELSE 'sign_out' END
                  ELSE lower(TG_OP) END,
             TG_TABLE_NAME, coalesce(contents ->> 'id', contents ->> 'user_id')::bigint,
-            pulsimo.masked(before), pulsimo.masked(after));
+            pulsimo.shortened(pulsimo.masked(before)), pulsimo.shortened(pulsimo.masked(after)));
     RETURN NULL;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.audit_as_owner() FROM PUBLIC;

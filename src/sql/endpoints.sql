@@ -74,14 +74,6 @@ BEGIN
     IF problem IS NULL AND TG_OP = 'UPDATE' AND (NEW.url <> OLD.url OR NEW.options <> OLD.options) THEN
         PERFORM pulsimo.validate_endpoint(NEW.url, NEW.options);
     END IF;
-    -- During a restore (see audit.sql) secrets may come later than what refers to them.
-    IF problem IS NULL AND current_setting('row_security')::boolean
-        AND (TG_OP = 'INSERT' OR NEW.url <> OLD.url OR NEW.options <> OLD.options) THEN
-        PERFORM pulsimo.refuse_clear_credentials(NEW.options, CASE TG_OP WHEN 'UPDATE' THEN OLD.options END);
-        IF pulsimo.secrets_in(NEW.options) <> '{}' THEN
-            PERFORM pulsimo.require_secrets(NEW.project_id, NEW.url, NEW.options);
-        END IF;
-    END IF;
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value', HINT = advice;
     END IF;
@@ -98,10 +90,23 @@ COMMENT ON FUNCTION pulsimo.endpoint_written() IS
 CREATE OR REPLACE TRIGGER endpoint_written BEFORE INSERT OR UPDATE ON pulsimo.endpoints
     FOR EACH ROW EXECUTE FUNCTION pulsimo.endpoint_written();
 
+-- Somebody who was granted EXECUTE on all functions could make a trigger of it on a table of their own.
+CREATE OR REPLACE FUNCTION pulsimo.require_trigger_on(expected regclass, actual oid) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF actual <> expected THEN
+        RAISE EXCEPTION 'this is a trigger of table %', expected USING ERRCODE = 'insufficient_privilege';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_trigger_on(regclass, oid) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_trigger_on(regclass, oid) IS
+'Internal: raises 42501 in a trigger with the rights of the owner that is on another table.';
+
 -- With the rights of the owner: whoever may pause an endpoint may not write its history otherwise.
 CREATE OR REPLACE FUNCTION pulsimo.endpoint_paused() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM pulsimo.require_trigger_on('pulsimo.endpoints', TG_RELID);
     INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status)
     SELECT NEW.id, greatest(clock_timestamp(), s.changed_at), c.status, coalesce(s.status, 'unknown')
     FROM (SELECT CASE WHEN NEW.paused THEN 'paused' ELSE 'unknown' END::pulsimo.status AS status) c
@@ -121,6 +126,7 @@ CREATE OR REPLACE TRIGGER endpoint_paused AFTER UPDATE OF paused ON pulsimo.endp
 CREATE OR REPLACE FUNCTION pulsimo.endpoint_moved() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM pulsimo.require_trigger_on('pulsimo.endpoints', TG_RELID);
     UPDATE pulsimo.incidents i SET project_id = NEW.project_id WHERE i.endpoint_id = NEW.id;
     RETURN NULL;
 END $$;

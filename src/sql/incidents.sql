@@ -144,6 +144,7 @@ COMMENT ON FUNCTION pulsimo.record_changes(jsonb) IS
 CREATE OR REPLACE FUNCTION pulsimo.endpoint_removed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM pulsimo.require_trigger_on('pulsimo.endpoints', TG_RELID);
     PERFORM pulsimo.notify_outbox(pulsimo.resolve_incidents(
         ARRAY[OLD.id], ARRAY[clock_timestamp()], ARRAY['unknown'::pulsimo.status], ARRAY['the endpoint was removed']));
     RETURN OLD;

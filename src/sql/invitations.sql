@@ -109,6 +109,11 @@ BEGIN
     ELSIF account IS DISTINCT FROM pulsimo.current_user_id() THEN
         -- Whoever invited somebody has seen the token; that must not make them that person.
         PERFORM pulsimo.check_password(invitation.email, password);
+        IF EXISTS (SELECT FROM pulsimo.one_time_passwords o WHERE o.user_id = account AND o.confirmed) THEN
+            RAISE EXCEPTION 'a one-time password is needed' USING
+                ERRCODE = 'invalid_authorization_specification',
+                HINT = 'Call pulsimo.sign_in() first, in the same transaction.';
+        END IF;
     END IF;
     PERFORM pulsimo.join_organization(invitation.organization_id, account, invitation.role);
     RETURN account;

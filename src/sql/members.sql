@@ -62,6 +62,13 @@ BEGIN
             ERRCODE = 'null_value_not_allowed',
             HINT = 'Give owner, admin, member or viewer.';
     END IF;
+    IF role IN ('owner', 'admin') AND pulsimo.current_api_key_id() IS NOT NULL
+        AND NOT pulsimo.is_in_scope(pulsimo.current_api_key_id(), 'all') THEN
+        PERFORM pulsimo.note_denial('members.change', organization);
+        RAISE EXCEPTION 'permission denied: the API key has to have the scope "all" for role %', role USING
+            ERRCODE = 'insufficient_privilege',
+            HINT = 'Who has that role can do more than this key.';
+    END IF;
     -- The enum has the highest role first.
     IF NOT pulsimo.is_operator() AND (role >= (
             SELECT m.role FROM pulsimo.memberships m
@@ -75,6 +82,17 @@ END $$;
 REVOKE ALL ON FUNCTION pulsimo.require_rank(bigint, pulsimo.organization_role) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.require_rank(bigint, pulsimo.organization_role) IS
 'Internal: raises 42501 when a role is higher than that of the caller, 22004 when it is null.';
+
+CREATE OR REPLACE FUNCTION pulsimo.require_person_for(account bigint, what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF account = pulsimo.current_user_id() THEN
+        PERFORM pulsimo.require_person(what);
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_person_for(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_person_for(bigint, text) IS
+'Internal: require_person() when it is about the user that the session acts for.';
 
 CREATE OR REPLACE FUNCTION pulsimo.is_member(organization bigint, account bigint) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -174,6 +192,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     had_owner boolean;
 BEGIN
+    PERFORM pulsimo.require_person_for(user_id, 'change its own role');
     PERFORM pulsimo.begin_member_change(organization);
     PERFORM pulsimo.require_rank(organization, role);
     IF pulsimo.is_operator() AND NOT pulsimo.is_member(organization, user_id) THEN
@@ -203,6 +222,7 @@ CREATE OR REPLACE FUNCTION pulsimo.set_project_role_as_owner(user_id bigint, pro
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM pulsimo.require_person_for(user_id, 'change its own role');
     PERFORM pulsimo.require_permission('project.members', project);
     IF NOT EXISTS (SELECT FROM pulsimo.users u WHERE u.id = set_project_role_as_owner.user_id AND (
             pulsimo.is_operator()

@@ -34,7 +34,7 @@ server_name: the host name to send in the TLS handshake and to verify, instead o
 insecure: true accepts any certificate; false by default.
 compression: false asks for an uncompressed response; true by default.
 max_body_bytes: how much of the body is read, after decompression; 0 to 16777216, 1048576 by default.
-reuse_connection: true keeps the connection for the next check; false, a new one for every check, by default.
+reuse_connection: true keeps the connection for the next check, but for one with another server_name; false, a new one for every check, by default.
 body_contains, body_not_contains: text that the body has to contain, or must not; several as a list.
 body_matches: a regular expression (PCRE2) that the body has to match.
 json: what a JSON body has to hold, {"path": "$.status", "op": "=", "value": "ok"}; several as a list. op is =, !=, <, <=, >, >=, contains, matches, exists or absent, the last two without value; when it is left out, = with a value and exists without.

@@ -31,13 +31,13 @@ DECLARE
 BEGIN
     -- Locked, so that of two who show the same password at the same time one is too late.
     SELECT * INTO factor FROM pulsimo.one_time_passwords o WHERE o.user_id = account FOR NO KEY UPDATE;
-    step := pulsimo.one_time_step(factor.sealed, pulsimo.one_time_password_context(account), code, factor.last_used_step);
-    IF step IS NOT NULL THEN
-        UPDATE pulsimo.one_time_passwords o SET last_used_step = step WHERE o.user_id = account;
-        RETURN true;
-    END IF;
     DELETE FROM pulsimo.recovery_codes r
     WHERE r.user_id = account AND r.code_hash = sha256(convert_to(code, 'UTF8')) AND factor.confirmed;
+    IF FOUND THEN
+        RETURN true;  -- which takes no key
+    END IF;
+    step := pulsimo.one_time_step(factor.sealed, pulsimo.one_time_password_context(account), code, factor.last_used_step);
+    UPDATE pulsimo.one_time_passwords o SET last_used_step = step WHERE o.user_id = account AND step IS NOT NULL;
     RETURN FOUND;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.use_one_time_password(bigint, text) FROM PUBLIC;

@@ -70,7 +70,8 @@ ALTER TABLE pulsimo.audit_log FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS tenant_sees ON pulsimo.audit_log;
 CREATE POLICY tenant_sees ON pulsimo.audit_log FOR SELECT
     USING (pulsimo.has_permission('audit.view', organization_id)
-           OR (organization_id IS NULL AND user_id = pulsimo.current_user_id()
+           OR ((account_id = pulsimo.current_user_id()
+                OR (organization_id IS NULL AND user_id = pulsimo.current_user_id()))
                AND pulsimo.current_api_key_id() IS NULL));
 
 ALTER TABLE pulsimo.projects ENABLE ROW LEVEL SECURITY;

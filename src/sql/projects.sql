@@ -72,6 +72,7 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             HINT = 'Remove them, or give them another project with pulsimo.update_endpoint().';
     END IF;
+    DELETE FROM pulsimo.project_members m WHERE m.project_id = remove_project_as_owner.id;  -- while it can be told whose
     DELETE FROM pulsimo.projects p WHERE p.id = remove_project_as_owner.id;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.remove_project_as_owner(bigint) FROM PUBLIC;

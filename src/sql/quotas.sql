@@ -98,14 +98,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     organization bigint;
 BEGIN
-    IF NOT current_setting('row_security')::boolean THEN
+    IF pulsimo.is_restoring() THEN
         RETURN NULL;
     END IF;
     IF TG_OP = 'INSERT' THEN
         FOR organization IN
             SELECT DISTINCT p.organization_id FROM new_rows n JOIN pulsimo.projects p ON p.id = n.project_id
                 JOIN pulsimo.organizations o ON o.id = p.organization_id
-            WHERE o.max_endpoints IS NOT NULL OR o.max_checks_per_minute IS NOT NULL
+            WHERE o.max_endpoints IS NOT NULL OR (o.max_checks_per_minute IS NOT NULL AND NOT n.paused)
             ORDER BY p.organization_id
         LOOP
             PERFORM pulsimo.require_endpoint_quota(organization, true);
@@ -149,7 +149,7 @@ DECLARE
     organization constant bigint := pulsimo.audited_organization(to_jsonb(NEW));
     limits pulsimo.organizations;
 BEGIN
-    IF current_setting('row_security')::boolean
+    IF NOT pulsimo.is_restoring()
         AND EXISTS (SELECT FROM pulsimo.organizations o WHERE o.id = organization AND o.max_users IS NOT NULL) THEN
         limits := pulsimo.lock_quota(organization);
         PERFORM pulsimo.exceed(organization, 'users', pulsimo.users_of(organization), limits.max_users);

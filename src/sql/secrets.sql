@@ -73,7 +73,7 @@ COMMENT ON FUNCTION pulsimo.secrets_in(jsonb) IS
 CREATE OR REPLACE FUNCTION pulsimo.clear_credentials(options jsonb) RETURNS SETOF text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT c.place FROM pulsimo.credentials_in(options) c
-    WHERE jsonb_typeof(c.value) = 'string' AND (
+    WHERE jsonb_typeof(c.value) = 'string' AND c.value <> '""' AND (
         c.place[1] = 'auth'
         OR lower(c.place[2]) IN ('authorization', 'proxy-authorization', 'cookie', 'x-api-key', 'api-key', 'x-auth-token'));
 $$;
@@ -82,12 +82,13 @@ COMMENT ON FUNCTION pulsimo.clear_credentials(jsonb) IS
 'Internal: where the options of an endpoint hold a credential in clear text.';
 
 CREATE OR REPLACE FUNCTION pulsimo.refuse_clear_credentials(options jsonb, before jsonb) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     place text[];
 BEGIN
     FOR place IN SELECT c FROM pulsimo.clear_credentials(options) c LOOP
         IF before #> place IS DISTINCT FROM options #> place THEN
+            PERFORM pulsimo.hide_statement();
             RAISE EXCEPTION 'option "%" must not hold a credential in clear text', array_to_string(place, '.') USING
                 ERRCODE = 'invalid_parameter_value',
                 HINT = 'Store it with pulsimo.set_secret(), and give {"secret": "its name"} instead.';
@@ -98,49 +99,102 @@ REVOKE ALL ON FUNCTION pulsimo.refuse_clear_credentials(jsonb, jsonb) FROM PUBLI
 COMMENT ON FUNCTION pulsimo.refuse_clear_credentials(jsonb, jsonb) IS
 'Internal: raises 22023 when the options of an endpoint hold a credential in clear text that they did not hold before.';
 
--- With the rights of the owner, for whoever works in one project sees no secrets of the organization.
-CREATE OR REPLACE FUNCTION pulsimo.require_secrets_as_owner(project bigint, url text, options jsonb) RETURNS void
+-- Another name than that of the URL, or a certificate that is not verified, would lead a bound secret elsewhere.
+CREATE OR REPLACE FUNCTION pulsimo.goes_elsewhere(options jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT min(o.name) FROM (
+        SELECT k.name FROM unnest('{server_name,insecure,ca_certificate}'::text[]) AS k (name)
+        WHERE options -> k.name NOT IN ('null', 'false')
+        UNION ALL
+        SELECT 'headers.' || h.key
+        FROM jsonb_each(CASE jsonb_typeof(options -> 'headers') WHEN 'object' THEN options -> 'headers' ELSE '{}' END) h
+        WHERE lower(h.key) = 'host') o (name);
+$$;
+REVOKE ALL ON FUNCTION pulsimo.goes_elsewhere(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.goes_elsewhere(jsonb) IS
+'Internal: an option of an endpoint by which a request may reach somebody else than the host of the URL; NULL: there is none.';
+
+CREATE OR REPLACE FUNCTION pulsimo.require_secret_for(organization bigint, secret pulsimo.secrets, url text, options jsonb)
+RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     host constant text := pulsimo.url_host(url);
+    elsewhere constant text := pulsimo.goes_elsewhere(options);
+BEGIN
+    IF secret.hosts IS NOT NULL AND (host = ANY (secret.hosts)) IS NOT TRUE THEN
+        RAISE EXCEPTION 'secret "%" is not for host "%"', secret.name, host USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = 'pulsimo.set_secret() says which hosts a secret is for.';
+    ELSIF (secret.hosts IS NULL OR elsewhere IS NOT NULL) AND NOT pulsimo.has_permission('secrets.change', organization) THEN
+        PERFORM pulsimo.note_denial('secrets.change', organization);
+        IF secret.hosts IS NULL THEN
+            RAISE EXCEPTION 'permission denied: secret "%" is not bound to hosts', secret.name USING
+                ERRCODE = 'insufficient_privilege',
+                HINT = 'Ask somebody who may set secrets to bind it to the host of the URL, with pulsimo.set_secret().';
+        END IF;
+        RAISE EXCEPTION 'permission denied: option "%" may lead secret "%" to another host', elsewhere, secret.name USING
+            ERRCODE = 'insufficient_privilege',
+            HINT = 'Leave the option out, or ask somebody who may set secrets.';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_secret_for(bigint, pulsimo.secrets, text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_secret_for(bigint, pulsimo.secrets, text, jsonb) IS
+'Internal: raises 22023 or 42501 when an endpoint must not use a secret.';
+
+CREATE OR REPLACE FUNCTION pulsimo.require_secrets(project bigint, url text, options jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
     organization bigint;
-    secret record;
+    wanted text;
+    secret pulsimo.secrets;
 BEGIN
     PERFORM pulsimo.require_permission('endpoints.change', project);
     SELECT p.organization_id INTO organization FROM pulsimo.projects p WHERE p.id = project;
-    -- So that none is removed before this endpoint is committed and counts as using it.
-    PERFORM FROM pulsimo.secrets s
-    WHERE s.organization_id = organization AND s.name = ANY (pulsimo.secrets_in(options)) ORDER BY s.id FOR KEY SHARE;
-    FOR secret IN
-        SELECT n.name, s.id, s.hosts FROM unnest(pulsimo.secrets_in(options)) AS n (name)
-            LEFT JOIN pulsimo.secrets s ON s.organization_id = organization AND s.name = n.name
-    LOOP
-        IF secret.id IS NULL THEN
-            RAISE EXCEPTION 'there is no secret "%"', secret.name USING
+    FOR wanted IN SELECT n FROM unnest(pulsimo.secrets_in(options)) n ORDER BY n LOOP
+        -- Locked, so that it is not removed before this endpoint is committed and counts as using it.
+        SELECT * INTO secret FROM pulsimo.secrets s
+        WHERE s.organization_id = organization AND s.name = wanted FOR KEY SHARE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no secret "%"', wanted USING
                 ERRCODE = 'invalid_parameter_value',
                 HINT = 'Store it with pulsimo.set_secret() first.';
-        ELSIF secret.hosts IS NULL THEN
-            IF NOT pulsimo.has_permission('secrets.change', organization) THEN
-                PERFORM pulsimo.note_denial('secrets.change', organization);
-                RAISE EXCEPTION 'permission denied: secret "%" is not bound to hosts', secret.name USING
-                    ERRCODE = 'insufficient_privilege',
-                    HINT = 'Ask somebody who may set secrets to bind it to the host of the URL, with pulsimo.set_secret().';
-            END IF;
-        ELSIF (host = ANY (secret.hosts)) IS NOT TRUE THEN
-            RAISE EXCEPTION 'secret "%" is not for host "%"', secret.name, host USING
-                ERRCODE = 'invalid_parameter_value',
-                HINT = 'pulsimo.set_secret() says which hosts a secret is for.';
         END IF;
+        PERFORM pulsimo.require_secret_for(organization, secret, url, options);
     END LOOP;
 END $$;
-REVOKE ALL ON FUNCTION pulsimo.require_secrets_as_owner(bigint, text, jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.require_secrets_as_owner(bigint, text, jsonb) IS
-'Internal: require_secrets(), with the rights of the owner.';
-CREATE OR REPLACE FUNCTION pulsimo.require_secrets(project bigint, url text, options jsonb) RETURNS void
-LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.require_secrets(bigint, text, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.require_secrets(bigint, text, jsonb) IS
 'Internal: raises 22023 or 42501 when an endpoint refers to secrets that are not there or not for it.';
+
+-- With the rights of the owner, for whoever works in one project sees no secrets of the organization. Its name has it fire
+-- after endpoint_written, which says what is wrong with the form. During a restore secrets may come later than endpoints.
+CREATE OR REPLACE FUNCTION pulsimo.endpoint_written_credentials_as_owner() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT NEW.options ?| '{auth,headers}' OR pulsimo.is_restoring() THEN
+        RETURN NEW;
+    ELSIF TG_OP = 'INSERT' THEN
+        PERFORM pulsimo.refuse_clear_credentials(NEW.options, NULL);
+    ELSIF NEW.url = OLD.url AND NEW.options = OLD.options THEN
+        RETURN NEW;
+    ELSE
+        PERFORM pulsimo.refuse_clear_credentials(NEW.options, OLD.options);
+    END IF;
+    IF pulsimo.secrets_in(NEW.options) <> '{}' THEN
+        PERFORM pulsimo.require_secrets(NEW.project_id, NEW.url, NEW.options);
+    END IF;
+    RETURN NEW;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.endpoint_written_credentials_as_owner() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.endpoint_written_credentials_as_owner() IS
+'Internal: endpoint_written_credentials(), with the rights of the owner.';
+CREATE OR REPLACE FUNCTION pulsimo.endpoint_written_credentials() RETURNS trigger
+LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
+REVOKE ALL ON FUNCTION pulsimo.endpoint_written_credentials() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.endpoint_written_credentials() IS
+'Trigger of pulsimo.endpoints: refuses credentials in clear text, and secrets that are not there or not for the endpoint.';
+CREATE OR REPLACE TRIGGER endpoint_written_credentials BEFORE INSERT OR UPDATE ON pulsimo.endpoints
+    FOR EACH ROW EXECUTE FUNCTION pulsimo.endpoint_written_credentials();
 
 CREATE OR REPLACE FUNCTION pulsimo.only_organization(action text) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -208,7 +262,7 @@ BEGIN
            pulsimo.seal(value, pulsimo.secret_context(o.id, set_secret_as_owner.name))
     FROM pulsimo.organizations o WHERE o.id = owner
     ON CONFLICT ON CONSTRAINT secrets_organization_id_name_key DO UPDATE
-        SET hosts = excluded.hosts, sealed = excluded.sealed, changed_at = excluded.changed_at
+        SET hosts = coalesce(excluded.hosts, s.hosts), sealed = excluded.sealed, changed_at = excluded.changed_at
     RETURNING s.id INTO secret_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'organization % does not exist', owner USING
@@ -230,7 +284,7 @@ COMMENT ON FUNCTION pulsimo.set_secret(text, text, bigint, text[]) IS
 name: one line of at most 200 bytes, unique in the organization.
 value: one line of at most 8000 bytes.
 organization: its id; may be left out by whoever may set secrets in just one.
-hosts: the hosts of URLs that it may be sent to. When left out, an endpoint that uses it can only be written by somebody who may set secrets. A redirect to another origin never takes it along.
+hosts: the hosts of URLs that it may be sent to, on any port. When left out, a secret that is replaced keeps its own; a new one has none, and an endpoint that uses it can only be written by somebody who may set secrets. A redirect to another origin never takes it along.
 Errors: 42501 may not set secrets; 22023 name, value or hosts is not acceptable, or organization must be given; P0002 unknown organization; 55000 there is no key, see pulsimo.secret_key_file.
 Example: SELECT pulsimo.set_secret(''shop token'', $1, hosts => ''{shop.example.org}'');';
 
@@ -270,6 +324,19 @@ COMMENT ON FUNCTION pulsimo.remove_secret(text, bigint) IS
 Errors: 42501 may not set secrets, P0002 there is none of this name, 55000 an endpoint uses it, 22023 organization must be given.
 Example: SELECT pulsimo.remove_secret(''shop token'');';
 
+-- Of what does not open the rest must not depend.
+CREATE OR REPLACE FUNCTION pulsimo.reseal_or_warn(sealed bytea, context text) RETURNS bytea
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN pulsimo.reseal(sealed, context);
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+    RAISE WARNING '% stays as it is: %', context, SQLERRM;
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.reseal_or_warn(bytea, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.reseal_or_warn(bytea, text) IS
+'Internal: reseal(), or NULL and a warning that names what does not open.';
+
 CREATE OR REPLACE FUNCTION pulsimo.rotate_secret_key() RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -277,57 +344,84 @@ DECLARE
     more integer;
 BEGIN
     PERFORM pulsimo.require_operator('seal secrets anew');
-    UPDATE pulsimo.secrets s SET sealed = pulsimo.reseal(s.sealed, pulsimo.secret_context(s.organization_id, s.name));
+    PERFORM pulsimo.seal('', '');  -- without a key nothing would open
+    -- What others are about to seal with an older key is waited for.
+    LOCK TABLE pulsimo.secrets, pulsimo.one_time_passwords IN SHARE ROW EXCLUSIVE MODE;
+    UPDATE pulsimo.secrets s SET sealed = n.sealed
+    FROM (SELECT o.id, pulsimo.reseal_or_warn(o.sealed, pulsimo.secret_context(o.organization_id, o.name)) AS sealed
+          FROM pulsimo.secrets o ORDER BY o.id OFFSET 0) n
+    WHERE s.id = n.id AND n.sealed IS NOT NULL;
     GET DIAGNOSTICS resealed = ROW_COUNT;
-    UPDATE pulsimo.one_time_passwords o
-    SET sealed = pulsimo.reseal(o.sealed, pulsimo.one_time_password_context(o.user_id));
+    UPDATE pulsimo.one_time_passwords p SET sealed = n.sealed
+    FROM (SELECT o.user_id, pulsimo.reseal_or_warn(o.sealed, pulsimo.one_time_password_context(o.user_id)) AS sealed
+          FROM pulsimo.one_time_passwords o ORDER BY o.user_id OFFSET 0) n
+    WHERE p.user_id = n.user_id AND n.sealed IS NOT NULL;
     GET DIAGNOSTICS more = ROW_COUNT;
     RETURN resealed + more;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.rotate_secret_key() FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.rotate_secret_key() IS
-'Seals everything that is sealed with the newest key, and returns how much that was. For the operator. Put a new key in front of the others into the file pulsimo.secret_key_file, call this in every database of the server, then take the older keys out; backups that are older need them still.
-Errors: 42501 not the operator; 55000 there is no key, or not the one that something is sealed with.
+'Seals everything that is sealed with the newest key, and returns how much that was. For the operator. Put a new key in front of the others into the file pulsimo.secret_key_file, call this in every database of the server, then take the older keys out; backups that are older need them still. What does not open with any key of the file stays as it is, with a warning.
+Errors: 42501 not the operator; 55000 there is no key.
 Example: SELECT pulsimo.rotate_secret_key();';
+
+CREATE OR REPLACE FUNCTION pulsimo.seal_credential(endpoint bigint, place text[]) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    secret_name constant text := format('endpoint %s: %s', endpoint, array_to_string(place, '.'));
+    organization bigint;
+    found pulsimo.endpoints;
+BEGIN
+    SELECT * INTO found FROM pulsimo.endpoints e WHERE e.id = endpoint FOR NO KEY UPDATE;
+    SELECT p.organization_id INTO organization FROM pulsimo.projects p WHERE p.id = found.project_id;
+    IF EXISTS (SELECT FROM pulsimo.secrets s WHERE s.organization_id = organization AND s.name = secret_name) THEN
+        RAISE EXCEPTION 'there is a secret "%" already', secret_name USING ERRCODE = 'unique_violation';
+    END IF;
+    PERFORM pulsimo.set_secret(secret_name, found.options #>> place, organization, ARRAY[pulsimo.url_host(found.url)]);
+    UPDATE pulsimo.endpoints e SET options = jsonb_set(e.options, place, jsonb_build_object('secret', secret_name))
+    WHERE e.id = endpoint;
+    RETURN true;
+EXCEPTION WHEN invalid_parameter_value OR unique_violation THEN
+    RAISE WARNING 'option "%" of endpoint % stays as it is: %', array_to_string(place, '.'), endpoint, SQLERRM;
+    RETURN false;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.seal_credential(bigint, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.seal_credential(bigint, text[]) IS
+'Internal: makes a secret of a credential in clear text; false, with a warning, when it cannot be one.';
 
 CREATE OR REPLACE FUNCTION pulsimo.seal_credentials() RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    found record;
-    secret_name text;
-    sealed integer := 0;
 BEGIN
     PERFORM pulsimo.require_operator('seal credentials');
-    FOR found IN
-        SELECT e.id, p.organization_id, e.url, c AS place, e.options #>> c AS value
-        FROM pulsimo.endpoints e JOIN pulsimo.projects p ON p.id = e.project_id,
-            pulsimo.clear_credentials(e.options) c
-        ORDER BY e.id
-    LOOP
-        secret_name := format('endpoint %s: %s', found.id, array_to_string(found.place, '.'));
-        PERFORM pulsimo.set_secret(secret_name, found.value, found.organization_id, ARRAY[pulsimo.url_host(found.url)]);
-        UPDATE pulsimo.endpoints e
-        SET options = jsonb_set(e.options, found.place, jsonb_build_object('secret', secret_name))
-        WHERE e.id = found.id;
-        sealed := sealed + 1;
-    END LOOP;
-    RETURN sealed;
+    RETURN (
+        SELECT count(*) FILTER (WHERE pulsimo.seal_credential(f.id, f.place)) FROM (
+            SELECT e.id, c AS place FROM pulsimo.endpoints e, pulsimo.clear_credentials(e.options) c ORDER BY e.id, c) f);
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.seal_credentials() FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.seal_credentials() IS
-'Makes secrets of the credentials that endpoints of before version 009 hold in clear text, bound to the host of their URL, and returns how many there were. For the operator, once after the update. Backups that are older keep them, and so may dead rows until VACUUM FULL.
+'Makes secrets of the credentials that endpoints of before version 009 hold in clear text, bound to the host of their URL, and returns how many. What cannot be a secret stays, with a warning. For the operator, once after the update. Backups that are older keep them, and so may dead rows until VACUUM FULL.
 Errors: 42501 not the operator; 55000 there is no key, see pulsimo.secret_key_file.
 Example: SELECT pulsimo.seal_credentials();';
 
 -- Writes no rows: it fires during a restore.
+CREATE OR REPLACE FUNCTION pulsimo.endpoints_with_secret(organization bigint, name text) RETURNS bigint[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(SELECT e.id FROM pulsimo.projects p JOIN pulsimo.endpoints e ON e.project_id = p.id
+                 WHERE p.organization_id = organization AND endpoints_with_secret.name = ANY (pulsimo.secrets_in(e.options)));
+$$;
+REVOKE ALL ON FUNCTION pulsimo.endpoints_with_secret(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.endpoints_with_secret(bigint, text) IS
+'Internal: the endpoints that refer to a secret.';
+
 CREATE OR REPLACE FUNCTION pulsimo.secret_changed() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    secret constant pulsimo.secrets := CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 BEGIN
-    PERFORM pulsimo.note_endpoints(ARRAY(
-        SELECT e.id FROM pulsimo.projects p JOIN pulsimo.endpoints e ON e.project_id = p.id
-        WHERE p.organization_id = secret.organization_id AND secret.name = ANY (pulsimo.secrets_in(e.options))));
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM pulsimo.note_endpoints(pulsimo.endpoints_with_secret(OLD.organization_id, OLD.name));
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM pulsimo.note_endpoints(pulsimo.endpoints_with_secret(NEW.organization_id, NEW.name));
+    END IF;
     RETURN NULL;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.secret_changed() FROM PUBLIC;

@@ -140,6 +140,8 @@ Errors: 28P01 there is none, 28000 too many attempts, 55000 the library is not p
 CREATE OR REPLACE FUNCTION pulsimo.require_second_factor(account bigint, address text, code text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    -- Counted apart: the right password, which comes before every code, makes its own failures forgotten.
+    counted constant text := address || ' (one-time password)';
     matches boolean;
 BEGIN
     IF code IS NULL THEN
@@ -147,8 +149,8 @@ BEGIN
             ERRCODE = 'invalid_authorization_specification',
             HINT = 'Give the digits that the authenticator app shows, or a recovery code.';
     END IF;
-    matches := NOT pulsimo.is_sign_in_locked(address) AND pulsimo.use_one_time_password(account, code);
-    IF NOT pulsimo.note_sign_in(address, matches) THEN
+    matches := NOT pulsimo.is_sign_in_locked(counted) AND pulsimo.use_one_time_password(account, code);
+    IF NOT pulsimo.note_sign_in(counted, matches) THEN
         RAISE EXCEPTION 'too many failed attempts to sign in' USING
             ERRCODE = 'invalid_authorization_specification',
             HINT = 'Try again later. The limit is pulsimo.sign_in_attempts within pulsimo.sign_in_window.';

@@ -112,6 +112,7 @@ COMMENT ON COLUMN pulsimo.audit_log.id IS 'given by the database; a later entry 
 COMMENT ON COLUMN pulsimo.audit_log.happened_at IS 'when; of several alike the last time';
 COMMENT ON COLUMN pulsimo.audit_log.organization_id IS 'the organization that it is about; NULL: none, or for the operator alone';
 COMMENT ON COLUMN pulsimo.audit_log.user_id IS 'the user who did it, or tried to sign in; NULL: nobody known, or the operator';
+COMMENT ON COLUMN pulsimo.audit_log.account_id IS 'the user whose account was changed; NULL: it is not about one';
 COMMENT ON COLUMN pulsimo.audit_log.database_role IS 'the database role that it was done with';
 COMMENT ON COLUMN pulsimo.audit_log.api_key_id IS 'the API key that it was done with, if one was';
 COMMENT ON COLUMN pulsimo.audit_log.client_address IS 'where from; that of the pool when there is one; NULL over a local socket';
@@ -119,9 +120,9 @@ COMMENT ON COLUMN pulsimo.audit_log.application IS 'application_name';
 COMMENT ON COLUMN pulsimo.audit_log.action IS 'insert, update, delete, sign_in, sign_out, use_api_key, or what was denied';
 COMMENT ON COLUMN pulsimo.audit_log.object_type IS 'the table; NULL when none was changed';
 COMMENT ON COLUMN pulsimo.audit_log.object_id IS 'the id in it';
-COMMENT ON COLUMN pulsimo.audit_log.before IS 'the row before, of an update the columns that differ; secrets are ***';
+COMMENT ON COLUMN pulsimo.audit_log.before IS 'the row before, of an update the columns that differ; secrets are ***, long values are left out';
 COMMENT ON COLUMN pulsimo.audit_log.after IS 'the row after, likewise';
-COMMENT ON COLUMN pulsimo.audit_log.result IS 'done; denied: for lack of rights; failed: to sign in; locked: after too many of these';
+COMMENT ON COLUMN pulsimo.audit_log.result IS 'done; denied: for lack of rights; failed: to sign in; locked: after too many of these; lost: more at a time than could be kept';
 COMMENT ON COLUMN pulsimo.audit_log.detail IS 'who it was tried to sign in as';
 COMMENT ON COLUMN pulsimo.audit_log.times IS 'how often it happened, of denials and failures alike that came shortly after one another';
 

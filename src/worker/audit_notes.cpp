@@ -13,20 +13,34 @@ bool is_same(const AuditNote& a, const AuditNote& b) noexcept {
            strcmp(a.action, b.action) == 0 && strcmp(a.who, b.who) == 0;
 }
 
+bool has_room(const AuditNotes& notes, const AuditNote& note) noexcept {
+    if (notes.count == AuditNotes::kMost) return false;
+    if (note.kind != NoteKind::denied) return true;
+    const AuditNote* end = notes.notes + notes.count;
+    const auto denials = std::count_if(notes.notes, end, [](const AuditNote& n) { return n.kind == NoteKind::denied; });
+    const auto of_one = std::count_if(notes.notes, end, [&](const AuditNote& other) {
+        return other.kind == NoteKind::denied && other.user_id == note.user_id &&
+               strcmp(other.database_role, note.database_role) == 0;
+    });
+    return denials < AuditNotes::kMostDenials && of_one < AuditNotes::kMostDenialsOfOne;
+}
+
 }  // namespace
 
-void add_note(AuditNotes& notes, const AuditNote& note) noexcept {
+bool add_note(AuditNotes& notes, const AuditNote& note) noexcept {
+    const bool first = !any_notes(notes);
     AuditNote* end = notes.notes + notes.count;
     AuditNote* same =
         std::find_if(notes.notes, end, [&](const AuditNote& other) { return !other.taken && is_same(other, note); });
     if (same != end) {
         same->times++;
         same->at = note.at;
-    } else if (notes.count < AuditNotes::kMost) {
+    } else if (has_room(notes, note)) {
         notes.notes[notes.count++] = note;
     } else {
         notes.lost++;
     }
+    return first;
 }
 
 bool any_notes(const AuditNotes& notes) noexcept {

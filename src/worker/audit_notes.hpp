@@ -1,8 +1,9 @@
 // What shall be in the audit log although its transaction fails or only reads: denials, attempts to sign in, the use of
 // API keys. Sessions note it in the shared memory of their database, and the keeper writes it (Store::write_notes()).
 //
-// Notes that are alike are counted instead of kept apart, so that repeating something is no way to crowd out the rest.
-// When there is no more room, what is lost is counted, and that is recorded. While nobody keeps the database (it is
+// Notes that are alike are counted instead of kept apart, nobody has more than a few at a time, and denials, which anybody
+// can cause, leave room for attempts to sign in: so there is no way to crowd out the rest. What is lost is counted, and that
+// is recorded. While nobody keeps the database (it is
 // stopped) notes wait; a restart of the server forgets them.
 #pragma once
 
@@ -16,7 +17,7 @@ extern "C" {
 
 namespace pulsimo::worker {
 
-enum class NoteKind : std::uint8_t { denied, failed, locked, key_used };
+enum class NoteKind : std::uint8_t { denied, failed, locked, key_used, lost };
 
 struct AuditNote {
     static constexpr int kMaxAction = 64;
@@ -39,6 +40,8 @@ struct AuditNote {
 
 struct AuditNotes {
     static constexpr int kMost = 64;
+    static constexpr int kMostDenials = 40;
+    static constexpr int kMostDenialsOfOne = 8;
 
     int count;
     std::int64_t lost;
@@ -47,7 +50,8 @@ struct AuditNotes {
 };
 
 // All with the lock of shared memory held.
-void add_note(AuditNotes& notes, const AuditNote& note) noexcept;
+// True when it is the first: then the keeper has to be woken.
+bool add_note(AuditNotes& notes, const AuditNote& note) noexcept;
 bool any_notes(const AuditNotes& notes) noexcept;
 void clear_notes(AuditNotes& notes) noexcept;
 

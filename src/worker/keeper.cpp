@@ -25,6 +25,7 @@ namespace pulsimo::worker {
 namespace {
 
 constexpr std::int64_t kNotesEveryUs = 1'000'000;
+constexpr std::int64_t kNotesAgainUs = 5'000'000;  // when they could not be written
 constexpr std::int64_t kHousekeepingEveryUs = 10LL * 60 * 1'000'000;
 constexpr std::size_t kMostChanged = 10'000;  // endpoints to read one by one; beyond, all are read
 constexpr std::int64_t kFirstChecksApartUs = 1000;  // of endpoints that were added together
@@ -316,7 +317,11 @@ void Keeper::write_notes() {
     const std::int64_t now = clock_.monotonic_us();
     if (now < next_notes_us_ || !has_notes()) return;
     next_notes_us_ = now + kNotesEveryUs;
-    if (auto failure = attempt([this] { store_.write_notes(); })) complain("write the audit log", *failure);
+    const auto failure = attempt([this] { store_.write_notes(); });
+    if (!failure) return;
+    complain("write the audit log", *failure);
+    next_notes_us_ = now + kNotesAgainUs;
+    if (is_refusal_of_data(failure->sqlstate)) store_.drop_notes();  // rather than never write any again
 }
 
 void Keeper::wait() {

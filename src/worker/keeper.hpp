@@ -30,6 +30,10 @@ namespace pulsimo::worker {
 // How long a statement of the keeper waits for a lock.
 inline constexpr const char* kLockTimeout = "500ms";
 
+// SQLSTATE classes 22 and 23, and P0 of a trigger that says no: what is being written is at fault, and trying again
+// will not help.
+bool is_refusal_of_data(int sqlstate);
+
 class Keeper {
   public:
     explicit Keeper(int slot);

@@ -29,14 +29,6 @@ constexpr const char* kShortLockTimeout = "20ms";
 constexpr std::int64_t kHoldUs = 5'000'000;
 constexpr std::int64_t kLastWritesUs = 1'000'000;
 
-// SQLSTATE classes 22 and 23, and P0 of a trigger that says no: what is being written is at fault, and trying again
-// will not help.
-bool is_refusal_of_data(int sqlstate) {
-    const int category = ERRCODE_TO_CATEGORY(sqlstate);
-    return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
-           category == ERRCODE_PLPGSQL_ERROR;
-}
-
 bool is_locked_out(int sqlstate) {
     return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
@@ -57,6 +49,12 @@ void append(std::vector<Pending>& to, std::vector<Pending>&& from) {
 }
 
 }  // namespace
+
+bool is_refusal_of_data(int sqlstate) {
+    const int category = ERRCODE_TO_CATEGORY(sqlstate);
+    return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+           category == ERRCODE_PLPGSQL_ERROR;
+}
 
 bool Keeper::batch_is_due() const {
     return !pending_.empty() && write_backoff_.over(clock_.monotonic_us());

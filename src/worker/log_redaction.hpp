@@ -7,6 +7,9 @@
 
 namespace pulsimo::worker {
 
+// What is shown in place of such a statement.
+inline constexpr char kHiddenStatement[] = "<a statement of pulsimo with a secret in it>";
+
 // Once, from _PG_init of the preloaded library.
 void redact_log();
 

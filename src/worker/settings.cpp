@@ -133,7 +133,7 @@ void define_secrets() {
     DefineCustomStringVariable("pulsimo.secret_key_file", "File with the key that secrets are sealed with.",
                                "32 random bytes as 64 hexadecimal digits, a key a line, the current one first. Belongs "
                                "to the server's user, or root, and nobody else may read it.",
-                               &secret_key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
+                               &secret_key_file, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulsimo.audit_retention", "How long entries of the audit log are kept.", "0 keeps all forever.",
                             &audit_retention_minutes, 2 * 365 * 24 * 60, 0, kMostRetentionMinutes, PGC_SIGHUP,
                             GUC_UNIT_MIN, nullptr, nullptr, nullptr);

@@ -73,10 +73,16 @@ DatabaseSlot* find_slot(Oid database) noexcept {
     return nullptr;
 }
 
+DatabaseSlot* claim_free_slot(Oid database) noexcept {
+    DatabaseSlot* slot = find_slot(InvalidOid);
+    if (slot != nullptr) clear_slot(*slot, database);
+    return slot;
+}
+
 DatabaseSlot* claim_slot(Oid database) noexcept {
     if (DatabaseSlot* slot = find_slot(database)) return slot;
-    DatabaseSlot* slot = find_slot(InvalidOid);
-    if (slot == nullptr) slot = find_idle_slot();
+    if (DatabaseSlot* slot = claim_free_slot(database)) return slot;
+    DatabaseSlot* slot = find_idle_slot();
     if (slot != nullptr) clear_slot(*slot, database);
     return slot;
 }

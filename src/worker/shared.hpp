@@ -118,9 +118,11 @@ class SharedLock {
     SharedLock& operator=(const SharedLock&) = delete;
 };
 
-// Both with the lock held. claim_slot() takes a free slot if the database has none; nullptr: all are taken.
+// All with the lock held. claim_slot() takes a free slot if the database has none, or one that another database has no need
+// of now; claim_free_slot() takes one that nobody has. nullptr: all are taken.
 DatabaseSlot* find_slot(Oid database) noexcept;
 DatabaseSlot* claim_slot(Oid database) noexcept;
+DatabaseSlot* claim_free_slot(Oid database) noexcept;
 
 void wake_launcher() noexcept;                          // with the lock held
 void wake_keeper(const DatabaseSlot& slot) noexcept;    // with the lock held

@@ -134,7 +134,8 @@ Store::Store()
       expiry_("SELECT pulsimo.forget_expired()", {}),
       protection_("SELECT pulsimo.protect_partitions()", {}),
       notes_("SELECT pulsimo.record_audit_notes()", {}),
-      old_audit_("SELECT pulsimo.forget_old_audit()", {}) {}
+      old_audit_("SELECT pulsimo.forget_old_audit()", {}),
+      access_("SELECT pulsimo.renew_access()", {}) {}
 
 Installation Store::look() {
     Installation found = Installation::absent;
@@ -173,6 +174,7 @@ void Store::enter() {
 std::vector<Watched> Store::load(const std::optional<std::vector<std::int64_t>>& ids) {
     std::vector<Watched> endpoints;
     secret_trouble_.clear();
+    std::optional<secrets::KeyRing> keys;
     pg::transaction("pulsimo: read endpoints", [&] {
         enter();
         Datum list = ids ? pg::int64_array_datum(*ids) : Datum(0);
@@ -180,7 +182,7 @@ std::vector<Watched> Store::load(const std::optional<std::vector<std::int64_t>>&
         endpoints.reserve(rows);
         for (std::uint64_t row = 0; row < rows; row++) {
             Watched watched = read_watched(row);
-            fill_in_secrets(row, watched.config);
+            fill_in_secrets(row, keys, watched.config);
             watched.state = read_state(row, watched.policy);
             watched.stored_status = watched.state.status;
             watched.stored_since_us = watched.state.since_us;
@@ -194,16 +196,16 @@ std::vector<Watched> Store::load(const std::optional<std::vector<std::int64_t>>&
 
 // A secret that does not open stays a reference, and the checks say that it is not available: our trouble, not the
 // target's.
-void Store::fill_in_secrets(std::uint64_t row, engine::EndpointConfig& config) {
+void Store::fill_in_secrets(std::uint64_t row, std::optional<secrets::KeyRing>& keys, engine::EndpointConfig& config) {
     const std::vector<std::string> names = pg::column_text_array(row, 19);
     if (names.empty()) return;
     const std::vector<std::string> contexts = pg::column_text_array(row, 20);
     const std::vector<std::string> sealed = pg::column_text_array(row, 21);
     std::map<std::string, std::string, std::less<>> values;
     try {
-        const secrets::KeyRing keys = secret_keys();
+        if (!keys) keys = secret_keys();
         for (std::size_t i = 0; i < names.size(); i++) {
-            const secrets::SecretText value = open_sealed(keys, bytes_of(sealed[i]), pg::to_utf8(contexts[i].c_str()));
+            const secrets::SecretText value = open_sealed(*keys, bytes_of(sealed[i]), pg::to_utf8(contexts[i].c_str()));
             values.emplace(pg::to_utf8(names[i].c_str()), value.view());
         }
     } catch (const pg::PgError& error) {  // of secret_keys(), which asks nothing of the server: the transaction goes on
@@ -288,13 +290,17 @@ void Store::record_certificates(std::span<const Pending> batch) {
 }
 
 // Only once they are committed they are removed from shared memory.
+void Store::drop_notes() {
+    SharedLock lock;
+    if (DatabaseSlot* slot = find_slot(MyDatabaseId)) release_taken(slot->audit_notes);
+}
+
 void Store::write_notes() {
     pg::transaction("pulsimo: write the audit log", [&] {
         enter();
         notes_.run({});
     });
-    SharedLock lock;
-    if (DatabaseSlot* slot = find_slot(MyDatabaseId)) release_taken(slot->audit_notes);
+    drop_notes();
 }
 
 void Store::keep_house() {
@@ -321,6 +327,10 @@ void Store::keep_house() {
     pg::transaction("pulsimo: forget old entries of the audit log", [&] {
         enter();
         old_audit_.run({});
+    });
+    pg::transaction("pulsimo: grant what an update has brought", [&] {
+        enter();
+        access_.run({});
     });
     // Last, for it may wait in vain for a lock, and has nothing to do but after a restore or somebody's ATTACH.
     pg::transaction("pulsimo: protect partitions", [&] {

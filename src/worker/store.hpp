@@ -15,6 +15,7 @@
 #include "engine/result.hpp"
 #include "health/health.hpp"
 #include "pg/transaction.hpp"
+#include "secrets/key_file.hpp"
 
 namespace pulsimo::worker {
 
@@ -67,6 +68,7 @@ class Store {
 
     // What sessions have noted in shared memory for the audit log.
     void write_notes();
+    void drop_notes();  // those that write_notes() was about to write
 
     // Whether a secret that some endpoint needs could not be opened when it was loaded; `why` tells the last reason.
     bool lacks_secrets(std::string& why) const;
@@ -77,7 +79,7 @@ class Store {
     void insert_checks(std::span<const Pending> batch);
     void record_changes(std::span<const Pending> batch);
     void record_certificates(std::span<const Pending> batch);
-    void fill_in_secrets(std::uint64_t row, engine::EndpointConfig& config);
+    void fill_in_secrets(std::uint64_t row, std::optional<secrets::KeyRing>& keys, engine::EndpointConfig& config);
 
     Oid extension_ = 0;
     std::int64_t partitioned_from_day_ = 0;   // partitions are known to exist for these days (since 1970, UTC)
@@ -94,6 +96,7 @@ class Store {
     pg::Statement protection_;
     pg::Statement notes_;
     pg::Statement old_audit_;
+    pg::Statement access_;
     std::string secret_trouble_;  // why the last secret that did not open did not
 };
 
