@@ -151,9 +151,9 @@ BEGIN
     PERFORM pulsimo.require_permission('endpoints.change', project);
     SELECT p.organization_id INTO organization FROM pulsimo.projects p WHERE p.id = project;
     FOR wanted IN SELECT n FROM unnest(pulsimo.secrets_in(options)) n ORDER BY n LOOP
-        -- Locked, so that it is not removed before this endpoint is committed and counts as using it.
+        -- Locked, so that it is neither removed nor bound to other hosts before this endpoint is committed.
         SELECT * INTO secret FROM pulsimo.secrets s
-        WHERE s.organization_id = organization AND s.name = wanted FOR KEY SHARE;
+        WHERE s.organization_id = organization AND s.name = wanted FOR SHARE;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'there is no secret "%"', wanted USING
                 ERRCODE = 'invalid_parameter_value',
@@ -294,6 +294,11 @@ DECLARE
     owner bigint := organization;
     used_by bigint;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'secrets can only be removed in READ COMMITTED' USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Otherwise an endpoint that uses it since the transaction began would not be seen.';
+    END IF;
     IF owner IS NULL THEN
         owner := pulsimo.only_organization('secrets.change');
     END IF;
@@ -321,7 +326,7 @@ LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 
 REVOKE ALL ON FUNCTION pulsimo.remove_secret(text, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.remove_secret(text, bigint) IS
 'Removes a secret that no endpoint uses.
-Errors: 42501 may not set secrets, P0002 there is none of this name, 55000 an endpoint uses it, 22023 organization must be given.
+Errors: 42501 may not set secrets, P0002 there is none of this name, 55000 an endpoint uses it, or not in READ COMMITTED, 22023 organization must be given.
 Example: SELECT pulsimo.remove_secret(''shop token'');';
 
 -- Of what does not open the rest must not depend.

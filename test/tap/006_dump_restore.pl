@@ -10,7 +10,14 @@ use PulsimoTest::Monitoring;
 use Test::More;
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
-my $node = new_pulsimo_node('main', 'pulsimo.check_retention' => 0, log_min_messages => 'debug1');
+my $key_file = "$dir/key";
+{
+    my $before = umask 077;
+    append_to_file($key_file, '5a' x 32 . "\n");
+    umask $before;
+}
+my $node = new_pulsimo_node('main', 'pulsimo.check_retention' => 0, 'pulsimo.audit_retention' => 0,
+    'pulsimo.secret_key_file' => $key_file, log_min_messages => 'debug1');
 my @versions = versions($node);
 my $newest = $versions[-1];
 my $databases = 0;
@@ -136,6 +143,63 @@ sub workers_keep_out_of_a_restore {
 
 restored_database_waits_for_start($restored);
 workers_keep_out_of_a_restore();
+
+# --- accounts -------------------------------------------------------------------------------------------------------
+
+sub answer_or_error {
+    my ($database, @statements) = @_;
+    my (undef, $out, $error) = $node->psql($database, join(";\n", @statements), extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+    return $error eq '' ? $out : $error;
+}
+
+# Whoever could get in before the dump gets in after the restore, but has to sign in again; with the key file, what was
+# sealed opens.
+sub accounts_are_restored {
+    my $database = new_database($node);
+    create_extension($node, $database);
+    my $password = 'correct horse battery';
+    $node->safe_psql($database, qq{
+        SELECT pulsimo.stop(), pulsimo.add_organization('A'), pulsimo.set_secret('token', 'of the shop', 1, '{shop.example}');
+        SELECT pulsimo.add_user('ann\@a.example', 'Annabel', 1, 'member', '$password')});
+    my $key = $node->safe_psql($database, q{SELECT pulsimo.create_api_key('deploy', '{read}', '1 day', 1)});
+    my $expired = $node->safe_psql($database, q{SELECT pulsimo.create_api_key('expired', '{read}', '1 day', 1)});
+    $node->safe_psql($database, q{UPDATE pulsimo.api_keys SET expires_at = now() WHERE name = 'expired'});
+    my $session = $node->safe_psql($database, "SELECT pulsimo.sign_in('ann\@a.example', '$password')");
+    $node->safe_psql($database, "BEGIN; SELECT pulsimo.use_session('$session'), pulsimo.begin_one_time_passwords('$password'); COMMIT");
+    wait_for_no_keeper($node, $database);
+    my $sealed = q{SELECT string_agg(sealed::text, ' ' ORDER BY sealed) FROM (
+        SELECT sealed FROM pulsimo.secrets UNION ALL SELECT sealed FROM pulsimo.one_time_passwords) s};
+    my $sealed_before = $node->safe_psql($database, $sealed);
+    like($sealed_before, qr/^\\x\w{60,} \\x\w{60,}$/, 'two things are sealed');
+    my $rows = rows_of($node, $database, columns_of($node, $database));
+
+    my $copy = new_database($node);
+    my $file = dump_of($node, $database, '-Fc');
+    $node->command_ok(restore_command($node, $copy, '--exit-on-error', $file), 'pg_restore of a database with accounts');
+    is(rows_of($node, $copy, columns_of($node, $copy)), $rows, 'and every row is what it was');
+    is(answer_or_error($copy, "SELECT pulsimo.use_api_key('$key')"), '1', 'an API key of before works');
+    is(answer_or_error($copy, "BEGIN; SELECT FROM pulsimo.use_api_key('$key'); SELECT pulsimo.current_api_key_id()"), '1',
+        'and is the one that it was');
+    like(answer_or_error($copy, "SELECT pulsimo.use_api_key('$expired')"), qr/28000: there is no such API key/,
+        'one that has expired does not');
+    is(answer_or_error($database, "SELECT pulsimo.use_session('$session')"), '1', 'a session works where it was opened');
+    like(answer_or_error($copy, "SELECT pulsimo.use_session('$session')"), qr/28000: there is no such session/,
+        'where it was restored it is gone');
+    is($node->safe_psql($copy, 'SELECT count(*) FROM pulsimo.user_sessions'), '0', 'like all of them');
+    like(answer_or_error($copy, "SELECT pulsimo.sign_in('ann\@a.example', '$password')"), qr/^pus_/, 'the password is what it was');
+    is($node->safe_psql($copy, $sealed), $sealed_before, 'what was sealed is byte for byte the same');
+    is($node->safe_psql($copy, 'SELECT pulsimo.rotate_secret_key()'), '2', 'and opens with the key of before');
+    append_to_file("$key_file.other", 'a5' x 32 . "\n");
+    chmod 0600, "$key_file.other";
+    change_settings($node, 'pulsimo.secret_key_file' => "$key_file.other");
+    wait_for_sql($node, $copy, 'SHOW pulsimo.secret_key_file', "$key_file.other");
+    like(answer_or_error($copy, 'SELECT pulsimo.rotate_secret_key()'), qr/(?:WARNING: .*stays as it is.*\n.*){2}/s,
+        'but not with another');
+    change_settings($node, 'pulsimo.secret_key_file' => undef);
+    return;
+}
+
+accounts_are_restored();
 
 # --- while monitoring is running ------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ use PulsimoTest::Fixture;
 use PulsimoTest::Monitoring;
 use Test::More;
 
-my $node = new_pulsimo_node('main', 'pulsimo.check_retention' => 0);
+my $node = new_pulsimo_node('main', 'pulsimo.check_retention' => 0, 'pulsimo.audit_retention' => 0);
 my @versions = versions($node);
 my $newest = $versions[-1];
 my @older = @versions[0 .. $#versions - 1];

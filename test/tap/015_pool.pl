@@ -1,5 +1,5 @@
-# PgBouncer in transaction mode with a single server connection: two tenants and one who is nobody take turns on it, and
-# each transaction sees what its own user may see.
+# PgBouncer in transaction mode with a single server connection: two tenants, by sessions and by API keys, and one who is
+# nobody take turns on it, and each transaction sees and may do what its own user may, within the scopes of its key.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -45,8 +45,9 @@ my $pool = IPC::Run::start([ $pgbouncer, "$place/ini" ], '>', '/dev/null', '2>',
 sub through_pool {
     my ($sql) = @_;
     my ($out, $error) = ('', '');
-    IPC::Run::run([ $node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d',
-        "host=$place port=$port user=application dbname=postgres" ], '<', \$sql, '>', \$out, '2>', \$error);
+    # Not on stdin: a psql that cannot connect is gone before it could be written.
+    IPC::Run::run([ $node->installed_command('psql'), '-XAtq', '-c', $sql, '-d',
+        "host=$place port=$port user=application dbname=postgres" ], '<', '/dev/null', '>', \$out, '2>', \$error);
     chomp $out;
     return $error eq '' ? $out : $error;
 }
@@ -61,6 +62,13 @@ is($answer, '1', 'the pool answers');
 # --- turns --------------------------------------------------------------------------------------------------------------
 
 my %token = map { $_ => through_pool("SELECT pulsimo.sign_in('$_', '$password')") } 'ann@a.example', 'bob@b.example';
+my %use = map { $_ => "SELECT FROM pulsimo.use_session('$token{$_}');" } keys %token;
+for my $key ([ 'ann@a.example', 'read' ], [ 'bob@b.example', 'all' ]) {
+    my ($who, $scope) = @$key;
+    my $text = through_pool("BEGIN; $use{$who} SELECT pulsimo.create_api_key('$scope', '{$scope}'); COMMIT");
+    like($text, qr/^pul_/, "$who makes an API key");
+    $use{"$who by key"} = "SELECT FROM pulsimo.use_api_key('$text');";
+}
 is(through_pool('SELECT count(*) FROM pulsimo.projects'), '0', 'signing in leaves nobody behind');
 
 # Clients that are connected at the same time and share the one server connection.
@@ -80,25 +88,40 @@ sub ask {
     return $client->{out} . $client->{error};
 }
 
-my %client = map { $_ => open_client() } keys %token, 'nobody';
+# Who acts, by which key, what they see, and whether they may change it.
+my $question = q{SELECT concat_ws(' ', 'user', pulsimo.current_user_id(), 'key', pulsimo.current_api_key_id(), 'sees',
+    (SELECT string_agg(p.name || CASE WHEN pulsimo.has_permission('endpoints.change', p.id) THEN ' to change' ELSE ' to read' END, ', ')
+     FROM pulsimo.projects p))};
+my %client = map { $_ => open_client() } keys %use, 'nobody';
 my (%seen, %backends);
-for my $turn (1 .. 60) {
-    my $who = (sort keys %client)[ $turn % 3 ];
-    my $use = $token{$who} ? "SELECT FROM pulsimo.use_session('$token{$who}');" : '';
+for my $turn (1 .. 100) {
+    my $who = (sort keys %client)[ $turn % 5 ];
+    my $use = $use{$who} // '';
     my $end = $turn % 4 ? 'COMMIT' : 'ROLLBACK';
-    my $out = ask($client{$who}, "BEGIN; $use SELECT 'backend ' || pg_backend_pid(); SELECT name FROM pulsimo.projects; $end;");
+    my $out = ask($client{$who}, "BEGIN; $use SELECT 'backend ' || pg_backend_pid(); $question; $end; $question;");
     $backends{$1}++ if $out =~ s/^backend (\d+)\n//m;
-    $out =~ s/\s+//g;
+    $out =~ s/\n/, then /;
+    $out =~ s/\n//g;
     $seen{"$who: $out"}++;
 }
 is(scalar(keys %backends), 1, 'all of it on one server connection');
-is_deeply(\%seen, { 'ann@a.example: ofA' => 20, 'bob@b.example: ofB' => 20, 'nobody: ' => 20 },
-    'and each transaction sees what is of its own user');
+my $nobody = 'user key sees';
+is_deeply(\%seen, {
+    "ann\@a.example: user 1 key sees of A to change, then $nobody" => 20,
+    "ann\@a.example by key: user 1 key 1 sees of A to read, then $nobody" => 20,
+    "bob\@b.example: user 2 key sees of B to change, then $nobody" => 20,
+    "bob\@b.example by key: user 2 key 2 sees of B to change, then $nobody" => 20,
+    "nobody: $nobody, then $nobody" => 20,
+}, 'and each transaction is of its own user and key, and what comes after it of nobody');
 
-# A client that goes away in the middle of its transaction.
-ask($client{'ann@a.example'}, "BEGIN; SELECT FROM pulsimo.use_session('$token{'ann@a.example'}');");
-$client{'ann@a.example'}{harness}->signal('KILL');
-is(through_pool('SELECT count(*) FROM pulsimo.projects'), '0', 'a client that is killed leaves nobody behind');
+# A statement that fails, and a client that goes away in the middle of its transaction.
+for my $who ('ann@a.example', 'bob@b.example by key') {
+    like(through_pool("BEGIN; $use{$who} SELECT 1 / 0;"), qr/division by zero/, "a statement of $who fails");
+    is(through_pool($question), $nobody, "$who: nobody is left behind");
+    ask($client{$who}, "BEGIN; $use{$who}");
+    $client{$who}{harness}->signal('KILL');
+    is(through_pool($question), $nobody, "$who is killed: nobody is left behind");
+}
 
 $_->{harness}->kill_kill for values %client;
 $pool->signal('TERM');

@@ -169,7 +169,7 @@ sub failing_calls_say_nothing {
         'which organization' => [ '22023', "SELECT pulsimo.set_secret('shop token', '$mark-2')" ],
         'an endpoint with it in clear text' => [
             '22023',
-            q{SELECT pulsimo.add_endpoint('http://127.0.0.1:1/', project => 1, options => '{"auth": {"bearer": "in clear"}}')}
+            q{SELECT pulsimo.add_endpoint('http://127.0.0.1:1/', project => 1, options => '{"auth": {"bearer": "in-clear-text"}}')}
         ],
     );
     for my $what (sort keys %calls) {
@@ -239,7 +239,30 @@ sub dump_holds_nothing {
     return;
 }
 
+# Whatever it is told to log, and also where an error comes before the function is called. (Of the message of an error
+# the server is the author, and where it does not understand a value, it says so.)
+sub log_says_nothing {
+    my %verbose = (log_statement => 'all', log_min_duration_statement => '0');
+    change_settings($node, %verbose);
+    wait_until('SHOW log_statement', 'all');
+    my $start = -s $node->logfile;
+    ask("SELECT pulsimo.set_secret('second', '$mark-second', 1)");
+    for my $wrong ("'$mark-3', 99", "'$mark-3', 'one'", "'$mark-3', 1, 2, 3", "'$mark-3', )") {
+        refusal("SELECT pulsimo.set_secret('second', $wrong)");
+    }
+    refusal("DO \$\$ BEGIN PERFORM pulsimo.set_secret('second', '$mark-3', 99); END \$\$");
+    my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile, $start);
+    has_no_secret($log, 'a log of all statements');
+    is(scalar(() = $log =~ /ERROR: /g), 5, 'which has the errors');
+    cmp_ok(scalar(() = $log =~ /LOG:  .*<a statement of pulsimo with a secret in it>/g), '>=', 5,
+        'and tells that there were statements');
+    change_settings($node, map { $_ => undef } keys %verbose);
+    wait_until('SHOW log_statement', 'none');
+    return;
+}
+
 failing_calls_say_nothing();
+log_says_nothing();
 activity_shows_nothing();
 statements_show_nothing();
 messages_say_nothing();
@@ -392,6 +415,7 @@ sub policy_of_one_organization {
     my $before = $target->requests('/200/ours');
     ask(check($ours));
     is(scalar $target->requests('/200/ours'), $before, 'and nothing is sent');
+    ask(qq(SELECT pulsimo.update_endpoint($theirs, '{"name": "read again"}')));
     is(ask(check($theirs)), 'up||', 'that of another organization is not touched');
     ask(q{SELECT pulsimo.set_address_policy(1, '127.0.0.0/8', '127.0.0.1/32')});
     wait_until(check($ours), 'up||');

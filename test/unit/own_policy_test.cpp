@@ -150,7 +150,7 @@ TEST_F(OwnPolicyCheck, DoesNotUseAConnectionOfAnEndpointThatMayDoMore) {
     EndpointConfig free = config_of(1, server.url("/", "target.example"), "");
     free.options_json = R"({"reuse_connection": true})";
     EXPECT_EQ(check(free).error, ErrorClass::none);
-    names.set("target.example", {.addresses = {"127.0.0.2"}});
+    names.set("target.example", {.addresses = {"127.0.0.1", "127.0.0.2"}});
     EXPECT_EQ(check_again(1).error, ErrorClass::none);
     EXPECT_EQ(server.connections(), 1);
     EndpointConfig guarded = free;
@@ -159,6 +159,17 @@ TEST_F(OwnPolicyCheck, DoesNotUseAConnectionOfAnEndpointThatMayDoMore) {
     const CheckResult result = check(guarded);
     EXPECT_EQ(result.error, ErrorClass::refused) << result.detail;  // by 127.0.0.2, where it may go
     EXPECT_EQ(server.requests().size(), 2u);
+}
+
+// What a name stood for once is not where its checks, and their credentials, go now.
+TEST_F(OwnPolicyCheck, LetsGoOfAConnectionWhenTheNameHasOtherAddresses) {
+    names.set("target.example", {.addresses = {"127.0.0.1"}});
+    EndpointConfig config = config_of(1, server.url("/", "target.example"), "");
+    config.options_json = R"({"reuse_connection": true})";
+    EXPECT_EQ(check(config).error, ErrorClass::none);
+    names.set("target.example", {.addresses = {"127.0.0.2"}});
+    EXPECT_EQ(check_again(1).error, ErrorClass::refused);
+    EXPECT_EQ(server.requests().size(), 1u);
 }
 
 TEST_F(OwnPolicyCheck, ReusesConnectionsWhereItMayGo) {

@@ -119,6 +119,21 @@ TEST_F(Tls, AsksForTheConfiguredServerName) {
     EXPECT_EQ(server.requests().back().header("Host"), "127.0.0.1:" + std::to_string(server.port()));
 }
 
+// libcurl would keep the connection as one to the host of that name, and give it to checks of the real one.
+TEST_F(Tls, KeepsNoConnectionUnderAServerName) {
+    CertificateOptions options = trusted();
+    options.names = {"DNS:other.example"};
+    const Certificate certificate = make_certificate(options);
+    TestServer::Options server_options;
+    server_options.certificate = &certificate;
+    TestServer server(ScriptedTarget(), server_options);
+    const std::string reuse = "{\"reuse_connection\": true, \"server_name\": \"other.example\", \"ca_certificate\": " +
+                              quoted(authority.pem()) + "}";
+    EXPECT_EQ(harness.check(server.url("/"), reuse).error, ErrorClass::none);
+    EXPECT_EQ(harness.check(server.url("/"), reuse).error, ErrorClass::none);
+    EXPECT_EQ(server.connections(), 2);
+}
+
 TEST_F(Tls, OnlyReportsWhenInsecure) {
     CertificateOptions options;
     options.names = {"DNS:other.example"};

@@ -25,7 +25,7 @@ sub install_version {
 }
 
 # Each is [first version, last version (none: still), SQL]. Nobody listens on port 1, so even a probe that should not
-# happen would harm nobody. The last endpoint goes again, so that a sequence is ahead of its table.
+# happen would harm nobody. The last endpoint goes again, like others, so that a sequence is ahead of its table.
 my @rows = (
     [1, undef, <<'SQL'],
 INSERT INTO pulsimo.users (email, name) VALUES ('ada@example.org', 'Ada'), ('Bob@example.org', E'Böb "\\N" O''Neil');
@@ -89,6 +89,44 @@ VALUES (2, 'c@example.org', 'viewer', '\x00ff', '2024-03-01 12:00+00', '2024-03-
 SQL
     [7, undef, <<'SQL'],
 INSERT INTO pulsimo.passwords (user_id, hash, created_at) VALUES (1, '$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$aGFzaA', '2024-03-07 12:00+00');
+SQL
+    [8, undef, <<'SQL'],
+INSERT INTO pulsimo.api_keys (user_id, name, scopes, key_hash, created_at, expires_at, last_used_at)
+VALUES (1, E'däploy "\\" ''1''', '{read,endpoints.change}', '\x00ff5c27', '2024-03-01 12:00+00', '2034-03-01 12:00+00',
+        '2024-03-02 12:00+00'),
+       (1, 'for ever', '{all}', '\x01', '2024-03-01 12:00+00', NULL, NULL),
+       (2, 'for ever', '{read}', '\x02', '2024-03-01 12:00+00', '2024-03-02 12:00+00', NULL),
+       (2, 'gone', '{read}', '\x03', '2024-03-01 12:00+00', NULL, NULL);
+DELETE FROM pulsimo.api_keys WHERE name = 'gone';
+SQL
+    [9, undef, <<'SQL'],
+INSERT INTO pulsimo.secrets (organization_id, name, hosts, sealed, created_at, changed_at)
+VALUES (1, E'shöp "\\" ''token''', '{shop.example,127.0.0.1,::1}', '\x00ff5c5c27220a', '2024-03-01 12:00+00', '2024-03-02 12:00+00'),
+       (2, 'for any host', NULL, '\x01', '2024-03-01 12:00+00', '2024-03-01 12:00+00'),
+       (2, 'gone', NULL, '\x02', '2024-03-01 12:00+00', '2024-03-01 12:00+00');
+DELETE FROM pulsimo.secrets WHERE name = 'gone';
+UPDATE pulsimo.endpoints SET options = options || '{"auth": {"bearer": {"secret": "for any host"}}}' WHERE id = 2;
+INSERT INTO pulsimo.one_time_passwords (user_id, sealed, confirmed, last_used_step, created_at)
+VALUES (1, '\x00ff5c27', true, 57000000, '2024-03-01 12:00+00'), (2, '\x01', false, 0, '2024-03-02 12:00+00');
+INSERT INTO pulsimo.recovery_codes (user_id, code_hash) VALUES (1, '\x00ff5c27'), (1, '\x01');
+SQL
+    [10, undef, <<'SQL'],
+INSERT INTO pulsimo.audit_log (happened_at, organization_id, user_id, account_id, database_role, api_key_id, client_address,
+                               application, action, object_type, object_id, before, after, result, detail, times)
+VALUES ('2024-03-01 12:00+00', 1, 1, 2, 'some "role"', 1, '2001:db8::1', E'öne "\\"', 'update', 'endpoints', 1,
+        '{"name": "a\tb\\\"c"}', '{"name": null}', 'done', NULL, 1),
+       ('2024-03-01 12:01+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'use_api_key', NULL, NULL, NULL, NULL, 'failed',
+        E'line\nbreak', 4000000000),
+       ('2024-03-01 12:02+00', 777, 777, NULL, 'gone', 777, '192.0.2.1', '', 'endpoints.change', NULL, 777, NULL, NULL, 'denied',
+        '', 2),
+       ('2024-03-01 12:03+00', NULL, 2, 2, 'pool', NULL, '192.0.2.1', 'app', 'sign_in', NULL, NULL, NULL, NULL, 'locked',
+        'bob@example.org', 1),
+       ('2024-03-01 12:04+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL, 'lost', NULL, 3);
+SQL
+    [11, undef, <<'SQL'],
+UPDATE pulsimo.organizations SET max_endpoints = 0, max_checks_per_minute = 1, max_users = 2,
+    blocked_networks = '10.0.0.0/8, ::/0', allowed_networks = '10.1.2.0/24'
+WHERE id = 2;
 SQL
     [1, undef, <<'SQL'],
 DELETE FROM pulsimo.endpoints WHERE name = 'gone';
