@@ -253,6 +253,15 @@ SELECT polname FROM pg_policy WHERE polrelid = 'pulsimo.health_checks_by_hand'::
 SELECT pulsimo.update_endpoint(2, '{"project": 1}');
 SELECT DISTINCT project_id FROM pulsimo.incidents WHERE endpoint_id = 2;
 
+-- After an update roles with access are given what is new, as if this had been; others are not touched.
+CREATE ROLE regress_looker;
+GRANT USAGE ON SCHEMA pulsimo TO regress_looker;
+GRANT SELECT ON pulsimo.projects TO regress_looker;
+REVOKE EXECUTE ON FUNCTION pulsimo.use_api_key(text) FROM regress_bob;
+SELECT pulsimo.renew_access();
+SELECT r, has_function_privilege(r, 'pulsimo.use_api_key(text)', 'EXECUTE') FROM unnest('{regress_bob,regress_looker}'::text[]) r;
+SELECT pulsimo.renew_access();
+
 -- What the role was given, it loses.
 SELECT pulsimo.revoke_access('regress_bob');
 REVOKE ALL ON pulsimo.health_checks_p20260131 FROM regress_ann, regress_vera, regress_customer, regress_stranger;
@@ -262,4 +271,5 @@ SELECT pulsimo.revoke_access(r) FROM unnest('{regress_ann,regress_vera,regress_c
 
 DROP FUNCTION seen, pg_temp.peek;
 DROP EXTENSION pulsimo;
+DROP ROLE regress_looker;
 DROP ROLE regress_ann, regress_vera, regress_bob, regress_customer, regress_stranger;

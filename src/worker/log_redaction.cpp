@@ -43,14 +43,14 @@ bool has_secret(const char* text) {
 // Of what tells of a statement nothing is left but that there was one. The message of an error stays: none of ours
 // repeats a secret, and without it nobody could help.
 void redact(ErrorData* data) {
-    const bool running = debug_query_string == kHiddenStatement || has_secret(debug_query_string);
+    if (has_secret(debug_query_string)) debug_query_string = kHiddenStatement;
+    const bool running = debug_query_string == kHiddenStatement;
     if (data->elevel == LOG && has_secret(data->message)) {
         // In place, for it will be freed, and no memory shall be asked for here.
         strlcpy(data->message, kHiddenStatement, strlen(data->message) + 1);
         data->detail = data->detail_log = nullptr;
     }
     if (running) {
-        data->hide_stmt = true;
         data->context = nullptr;  // it may have parameters in it
         if (data->elevel == LOG) data->detail = data->detail_log = nullptr;
     }

@@ -43,6 +43,8 @@ $primary->safe_psql('postgres', q{SELECT pulsimo.create_partition('2024-01-01')}
 $primary->safe_psql('postgres', q{
     SELECT pulsimo.add_user('ann@example.org', 'Annabel', o.id, 'owner', 'correct horse battery')
     FROM pulsimo.organizations o;
+    SELECT pulsimo.create_api_key('key', user_id => u.id) FROM pulsimo.users u;
+    INSERT INTO pulsimo.secrets (organization_id, name, sealed) SELECT o.id, 'token', 'x' FROM pulsimo.organizations o;
     SELECT pulsimo.sign_in('ann@example.org', 'correct horse battery')});
 my $standby = start_standby();
 
