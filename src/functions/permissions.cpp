@@ -46,12 +46,23 @@ struct QuestionHash {
 
 using Answers = std::unordered_map<Question, bool, QuestionHash>;
 
+// The one that was given last, for a row is mostly about the same as the row before. Holds as long as the others.
+struct LastAnswer {
+    bool known;
+    bool answer;
+    Question question;
+};
+LastAnswer last_answer = {};
+
 // The answers that hold now; empty when anything may have changed.
 Answers& answers() {
     static Answers kept;
     static IdentityStamp kept_since = {};
     const IdentityStamp now = identity_stamp();
-    if (!(kept_since == now) || kept.size() >= kMostAnswers) kept.clear();
+    if (!(kept_since == now) || kept.size() >= kMostAnswers) {
+        kept.clear();
+        last_answer.known = false;
+    }
     kept_since = now;
     return kept;
 }
@@ -83,10 +94,16 @@ bool is_in_scope(const Question& question) {
     return DatumGetBool(lookup.run(arguments, found)) && found;
 }
 
-bool find_answer(const Question& question, bool& known_answer) {
-    const auto found = answers().find(question);
-    if (found == answers().end()) return false;
-    known_answer = found->second;
+bool find_answer(const Question& question, bool& answer) {
+    const Answers& kept = answers();
+    if (last_answer.known && last_answer.question == question) {
+        answer = last_answer.answer;
+        return true;
+    }
+    const auto found = kept.find(question);
+    if (found == kept.end()) return false;
+    answer = found->second;
+    last_answer = {true, answer, question};
     return true;
 }
 
