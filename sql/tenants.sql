@@ -258,6 +258,8 @@ CREATE ROLE regress_looker;
 GRANT USAGE ON SCHEMA pulsimo TO regress_looker;
 GRANT SELECT ON pulsimo.projects TO regress_looker;
 REVOKE EXECUTE ON FUNCTION pulsimo.use_api_key(text) FROM regress_bob;
+SELECT pulsimo.renew_access();  -- of the same version: what was taken away by hand stays away
+UPDATE pulsimo.access_roles SET extension_version = '007' WHERE database_role = 'regress_bob';
 SELECT pulsimo.renew_access();
 SELECT r, has_function_privilege(r, 'pulsimo.use_api_key(text)', 'EXECUTE') FROM unnest('{regress_bob,regress_looker}'::text[]) r;
 SELECT pulsimo.renew_access();

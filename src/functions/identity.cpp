@@ -6,12 +6,15 @@
 extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(pulsimo_current_user_id);
 PG_FUNCTION_INFO_V1(pulsimo_current_api_key_id);
 PG_FUNCTION_INFO_V1(pulsimo_is_operator);
+PG_FUNCTION_INFO_V1(pulsimo_is_restoring);
 }
 
 namespace pulsimo::functions {
@@ -125,4 +128,10 @@ PULSIMO_EXPORT Datum pulsimo_current_api_key_id(PG_FUNCTION_ARGS) {
 PULSIMO_EXPORT Datum pulsimo_is_operator(PG_FUNCTION_ARGS) {
     (void)fcinfo;
     PG_RETURN_BOOL(pulsimo::functions::is_operator());
+}
+
+// Not by a function of a superuser that somebody else calls, who may have set row_security.
+PULSIMO_EXPORT Datum pulsimo_is_restoring(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    PG_RETURN_BOOL(!row_security && pulsimo::functions::is_operator() && superuser_arg(GetOuterUserId()));
 }

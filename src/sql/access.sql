@@ -72,6 +72,9 @@ BEGIN
                        CASE WHEN access.privilege = 'EXECUTE' THEN 'FUNCTION' ELSE 'TABLE' END, access.object,
                        database_role);
     END LOOP;
+    INSERT INTO pulsimo.access_roles AS a (database_role, extension_version)
+    VALUES (grant_access.database_role, pulsimo.installed_version())
+    ON CONFLICT ON CONSTRAINT access_roles_pkey DO UPDATE SET extension_version = excluded.extension_version;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.grant_access(name) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.grant_access(name) IS
@@ -87,6 +90,7 @@ BEGIN
     EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA pulsimo FROM %I', database_role);
     EXECUTE format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pulsimo FROM %I', database_role);
     EXECUTE format('REVOKE ALL ON SCHEMA pulsimo FROM %I', database_role);
+    DELETE FROM pulsimo.access_roles a WHERE a.database_role = revoke_access.database_role;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.revoke_access(name) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.revoke_access(name) IS
@@ -100,14 +104,9 @@ DECLARE
     tenant name;
     renewed integer := 0;
 BEGIN
+    DELETE FROM pulsimo.access_roles a WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = a.database_role);
     FOR tenant IN
-        SELECT r.rolname FROM pg_proc p, aclexplode(p.proacl) a JOIN pg_roles r ON r.oid = a.grantee
-        WHERE p.oid = 'pulsimo.has_permission(text,bigint)'::regprocedure AND a.privilege_type = 'EXECUTE' AND NOT r.rolsuper
-            AND EXISTS (
-                SELECT FROM pulsimo.access_rights w
-                WHERE CASE w.privilege WHEN 'EXECUTE' THEN NOT has_function_privilege(r.oid, w.object::regprocedure, 'EXECUTE')
-                                       WHEN 'SELECT' THEN NOT has_table_privilege(r.oid, w.object::regclass, 'SELECT')
-                                       ELSE false END)
+        SELECT a.database_role FROM pulsimo.access_roles a WHERE a.extension_version <> pulsimo.installed_version()
     LOOP
         PERFORM pulsimo.grant_access(tenant);
         renewed := renewed + 1;
@@ -116,4 +115,4 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.renew_access() FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.renew_access() IS
-'Internal: grant_access() for roles that were given it before an update of the extension brought more to grant. The keeper calls it; the script of the update must not, for what it grants would be missing from dumps. Returns how many.';
+'Internal: grant_access() for roles that were given it by another version of the extension, which may have had less to grant. The keeper calls it; the script of the update must not, for what it grants would be missing from dumps. Returns how many.';

@@ -77,7 +77,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO pulsimo.audit_log (happened_at, organization_id, user_id, database_role, api_key_id, client_address,
                                    application, action, object_id, result, detail, times)
     SELECT n.happened_at, pulsimo.denied_in_organization(n.user_id, n.action, n.object),
-           coalesce(n.user_id, (SELECT u.id FROM pulsimo.users u WHERE lower(u.email) = lower(split_part(n.who, ' ', 1)))),
+           coalesce(n.user_id, substring(n.who FROM '^One-time password of user ([0-9]+)$')::bigint,
+                    (SELECT u.id FROM pulsimo.users u WHERE lower(u.email) = lower(n.who))),
            n.database_role, n.api_key_id, n.client_address::inet, n.application, coalesce(n.action, ''), n.object, n.kind,
            CASE n.kind WHEN 'lost' THEN 'There were more at a time than could be kept.' ELSE n.who END, n.times
     FROM notes n WHERE n.kind <> 'key_used';

@@ -55,6 +55,9 @@ CREATE POLICY user_sees ON pulsimo.api_keys FOR SELECT
 ALTER TABLE pulsimo.one_time_passwords ENABLE ROW LEVEL SECURITY;
 ALTER TABLE pulsimo.one_time_passwords FORCE ROW LEVEL SECURITY;
 
+ALTER TABLE pulsimo.access_roles ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.access_roles FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE pulsimo.recovery_codes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE pulsimo.recovery_codes FORCE ROW LEVEL SECURITY;
 

@@ -349,6 +349,11 @@ DECLARE
     more integer;
 BEGIN
     PERFORM pulsimo.require_operator('seal secrets anew');
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'secrets can only be sealed anew in READ COMMITTED' USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Otherwise those that were stored since the transaction began would not be seen.';
+    END IF;
     PERFORM pulsimo.seal('', '');  -- without a key nothing would open
     -- What others are about to seal with an older key is waited for.
     LOCK TABLE pulsimo.secrets, pulsimo.one_time_passwords IN SHARE ROW EXCLUSIVE MODE;
@@ -367,7 +372,7 @@ END $$;
 REVOKE ALL ON FUNCTION pulsimo.rotate_secret_key() FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.rotate_secret_key() IS
 'Seals everything that is sealed with the newest key, and returns how much that was. For the operator. Put a new key in front of the others into the file pulsimo.secret_key_file, call this in every database of the server, then take the older keys out; backups that are older need them still. What does not open with any key of the file stays as it is, with a warning.
-Errors: 42501 not the operator; 55000 there is no key.
+Errors: 42501 not the operator; 55000 there is no key, or not in READ COMMITTED.
 Example: SELECT pulsimo.rotate_secret_key();';
 
 CREATE OR REPLACE FUNCTION pulsimo.seal_credential(endpoint bigint, place text[]) RETURNS boolean
@@ -378,6 +383,9 @@ DECLARE
     found pulsimo.endpoints;
 BEGIN
     SELECT * INTO found FROM pulsimo.endpoints e WHERE e.id = endpoint FOR NO KEY UPDATE;
+    IF (jsonb_typeof(found.options #> place) = 'string') IS NOT TRUE THEN
+        RETURN false;  -- somebody else was quicker
+    END IF;
     SELECT p.organization_id INTO organization FROM pulsimo.projects p WHERE p.id = found.project_id;
     IF EXISTS (SELECT FROM pulsimo.secrets s WHERE s.organization_id = organization AND s.name = secret_name) THEN
         RAISE EXCEPTION 'there is a secret "%" already', secret_name USING ERRCODE = 'unique_violation';

@@ -140,8 +140,9 @@ Errors: 28P01 there is none, 28000 too many attempts, 55000 the library is not p
 CREATE OR REPLACE FUNCTION pulsimo.require_second_factor(account bigint, address text, code text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- Counted apart: the right password, which comes before every code, makes its own failures forgotten.
-    counted constant text := address || ' (one-time password)';
+    -- Counted apart: the right password, which comes before every code, makes its own failures forgotten. An address, which
+    -- is counted in lower case, cannot be this text.
+    counted constant text := 'One-time password of user ' || account;
     matches boolean;
 BEGIN
     IF code IS NULL THEN

@@ -7,7 +7,7 @@
 
 REVOKE ALL ON pulsimo.organizations, pulsimo.users, pulsimo.memberships, pulsimo.invitations, pulsimo.passwords,
     pulsimo.user_sessions, pulsimo.api_keys, pulsimo.one_time_passwords, pulsimo.recovery_codes, pulsimo.secrets,
-    pulsimo.audit_log, pulsimo.projects,
+    pulsimo.audit_log, pulsimo.access_roles, pulsimo.projects,
     pulsimo.project_members, pulsimo.endpoints,
     pulsimo.health_checks, pulsimo.state_changes, pulsimo.certificates, pulsimo.incidents, pulsimo.incident_events,
     pulsimo.outbox, pulsimo.state, pulsimo.dump_info FROM PUBLIC;
@@ -106,6 +106,10 @@ COMMENT ON COLUMN pulsimo.secrets.hosts IS 'the hosts that it may be sent to; NU
 COMMENT ON COLUMN pulsimo.secrets.sealed IS 'XChaCha20-Poly1305, with the id of the key';
 COMMENT ON COLUMN pulsimo.secrets.created_at IS 'when it was stored first';
 COMMENT ON COLUMN pulsimo.secrets.changed_at IS 'when it was replaced last';
+
+COMMENT ON TABLE pulsimo.access_roles IS 'The database roles that grant_access() was called for. Seen by nobody but the operator.';
+COMMENT ON COLUMN pulsimo.access_roles.database_role IS 'the role';
+COMMENT ON COLUMN pulsimo.access_roles.extension_version IS 'the version whose rights it was given';
 
 COMMENT ON TABLE pulsimo.audit_log IS 'Who did what, when and from where. Can only be added to. Kept for pulsimo.audit_retention. Ask it with search_audit().';
 COMMENT ON COLUMN pulsimo.audit_log.id IS 'given by the database; a later entry has a higher one';

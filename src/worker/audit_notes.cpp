@@ -15,14 +15,17 @@ bool is_same(const AuditNote& a, const AuditNote& b) noexcept {
 
 bool has_room(const AuditNotes& notes, const AuditNote& note) noexcept {
     if (notes.count == AuditNotes::kMost) return false;
-    if (note.kind != NoteKind::denied) return true;
     const AuditNote* end = notes.notes + notes.count;
-    const auto denials = std::count_if(notes.notes, end, [](const AuditNote& n) { return n.kind == NoteKind::denied; });
+    const auto count_of = [&](NoteKind kind) {
+        return std::count_if(notes.notes, end, [kind](const AuditNote& other) { return other.kind == kind; });
+    };
+    if (note.kind == NoteKind::key_used) return count_of(NoteKind::key_used) < AuditNotes::kMostKeyUses;
+    if (note.kind != NoteKind::denied) return true;
     const auto of_one = std::count_if(notes.notes, end, [&](const AuditNote& other) {
         return other.kind == NoteKind::denied && other.user_id == note.user_id &&
                strcmp(other.database_role, note.database_role) == 0;
     });
-    return denials < AuditNotes::kMostDenials && of_one < AuditNotes::kMostDenialsOfOne;
+    return count_of(NoteKind::denied) < AuditNotes::kMostDenials && of_one < AuditNotes::kMostDenialsOfOne;
 }
 
 }  // namespace
@@ -37,7 +40,7 @@ bool add_note(AuditNotes& notes, const AuditNote& note) noexcept {
         same->at = note.at;
     } else if (has_room(notes, note)) {
         notes.notes[notes.count++] = note;
-    } else {
+    } else if (note.kind != NoteKind::key_used) {
         notes.lost++;
     }
     return first;

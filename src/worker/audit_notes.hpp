@@ -42,6 +42,7 @@ struct AuditNotes {
     static constexpr int kMost = 64;
     static constexpr int kMostDenials = 40;
     static constexpr int kMostDenialsOfOne = 8;
+    static constexpr int kMostKeyUses = 8;  // the next use will be noted again
 
     int count;
     std::int64_t lost;

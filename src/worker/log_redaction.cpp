@@ -27,7 +27,7 @@ emit_log_hook_type previous_hook = nullptr;
 bool calls(const char* text, const char* name) {
     for (const char* place = text; (place = strcasestr(place, name)) != nullptr;) {
         place += strlen(name);
-        const char* after = place + strspn(place, "\" \t\n\r");
+        const char* after = place + strspn(place, "\" \t\n\r\f\v");
         if (*after == '(') return true;
     }
     return false;
@@ -45,14 +45,14 @@ bool has_secret(const char* text) {
 void redact(ErrorData* data) {
     if (has_secret(debug_query_string)) debug_query_string = kHiddenStatement;
     const bool running = debug_query_string == kHiddenStatement;
-    if (data->elevel == LOG && has_secret(data->message)) {
+    if (data->elevel < ERROR && has_secret(data->message)) {
         // In place, for it will be freed, and no memory shall be asked for here.
         strlcpy(data->message, kHiddenStatement, strlen(data->message) + 1);
         data->detail = data->detail_log = nullptr;
     }
     if (running) {
         data->context = nullptr;  // it may have parameters in it
-        if (data->elevel == LOG) data->detail = data->detail_log = nullptr;
+        if (data->elevel < ERROR) data->detail = data->detail_log = nullptr;
     }
     if (has_secret(data->detail)) data->detail = nullptr;
     if (has_secret(data->context)) data->context = nullptr;

@@ -203,8 +203,8 @@ void Store::fill_in_secrets(std::uint64_t row, std::optional<secrets::KeyRing>& 
     const std::vector<std::string> sealed = pg::column_text_array(row, 21);
     std::map<std::string, std::string, std::less<>> values;
     try {
-        if (!keys) keys = secret_keys();
-        for (std::size_t i = 0; i < names.size(); i++) {
+        if (!keys && secret_trouble_.empty()) keys = secret_keys();
+        for (std::size_t i = 0; keys && i < names.size(); i++) {
             const secrets::SecretText value = open_sealed(*keys, bytes_of(sealed[i]), pg::to_utf8(contexts[i].c_str()));
             values.emplace(pg::to_utf8(names[i].c_str()), value.view());
         }
@@ -328,14 +328,14 @@ void Store::keep_house() {
         enter();
         old_audit_.run({});
     });
-    pg::transaction("pulsimo: grant what an update has brought", [&] {
-        enter();
-        access_.run({});
-    });
-    // Last, for it may wait in vain for a lock, and has nothing to do but after a restore or somebody's ATTACH.
+    // Late, for it may wait in vain for a lock, and has nothing to do but after a restore or somebody's ATTACH.
     pg::transaction("pulsimo: protect partitions", [&] {
         enter();
         protection_.run({});
+    });
+    pg::transaction("pulsimo: grant what an update has brought", [&] {
+        enter();
+        access_.run({});
     });
 }
 
