@@ -128,6 +128,9 @@ UPDATE pulsimo.organizations SET max_endpoints = 0, max_checks_per_minute = 1, m
     blocked_networks = '10.0.0.0/8, ::/0', allowed_networks = '10.1.2.0/24'
 WHERE id = 2;
 SQL
+    [12, undef, <<'SQL'],
+INSERT INTO pulsimo.access_roles (database_role, extension_version) VALUES ('pg_monitor', '012');
+SQL
     [1, undef, <<'SQL'],
 DELETE FROM pulsimo.endpoints WHERE name = 'gone';
 SQL
