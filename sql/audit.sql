@@ -101,7 +101,16 @@ INSERT INTO pulsimo.endpoints (project_id, name, url)
 SELECT 2, 'quiet', 'http://b.example/' WHERE set_config('row_security', 'off', true) = 'off';
 INSERT INTO pulsimo.endpoints (project_id, name, url) VALUES (2, 'quiet', 'http://b.example/')
 RETURNING set_config('row_security', 'off', true);
+-- Nor by way of a function of a superuser.
 RESET ROLE;
+CREATE FUNCTION of_the_operator() RETURNS void LANGUAGE sql SECURITY DEFINER AS
+    $$ INSERT INTO pulsimo.projects (organization_id, name) VALUES (2, 'not quiet') $$;
+SET ROLE regress_bob;
+SET row_security = off;
+SELECT of_the_operator();
+RESET row_security;
+RESET ROLE;
+DROP FUNCTION of_the_operator;
 SELECT action, object FROM entries();
 SELECT pulsimo.set_quota(2);
 -- What is long is left out.

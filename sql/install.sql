@@ -76,7 +76,7 @@ WHERE k.contype = 'f' AND k.connamespace = 'pulsimo'::regnamespace AND NOT EXIST
         AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] = k.conkey);
 
 -- Triggers that fire on INSERT, and so during a restore. They must write no rows then: they check, tell the keeper, or, like
--- audit() and the quotas, do nothing while row_security is off, as it is in what pg_dump writes.
+-- audit() and the quotas, do nothing while is_restoring().
 SELECT t.tgrelid::regclass AS table, t.tgname, t.tgfoid::regproc FROM pg_trigger t
     JOIN members m ON m.classid = 'pg_class'::regclass AND m.objid = t.tgrelid
 WHERE NOT t.tgisinternal AND t.tgtype & 4 <> 0 ORDER BY t.tgname, t.tgrelid::regclass::text;

@@ -184,7 +184,7 @@ CREATE OR REPLACE FUNCTION pulsimo.audit() RETURNS trigger
 LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.audit() FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.audit() IS
-'Trigger of the tables that people change: writes who did what into pulsimo.audit_log. Not while row_security is off.';
+'Trigger of the tables that people change: writes who did what into pulsimo.audit_log. Not during a restore.';
 
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON pulsimo.organizations
     FOR EACH ROW EXECUTE FUNCTION pulsimo.audit();

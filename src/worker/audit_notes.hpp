@@ -3,8 +3,7 @@
 //
 // Notes that are alike are counted instead of kept apart, nobody has more than a few at a time, and denials, which anybody
 // can cause, leave room for attempts to sign in: so there is no way to crowd out the rest. What is lost is counted, and that
-// is recorded. While nobody keeps the database (it is
-// stopped) notes wait; a restart of the server forgets them.
+// is recorded. While nobody keeps the database (it is stopped) notes wait; a restart of the server forgets them.
 #pragma once
 
 #include <cstdint>
