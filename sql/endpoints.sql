@@ -49,12 +49,14 @@ SELECT pulsimo.add_endpoint('HTTP://Example.org:8080/health/?a=1/2#d');
 SELECT pulsimo.add_endpoint('https://example.org/' || repeat('x', 500));
 SELECT pulsimo.add_endpoint('https://example.org/a', 'Ä ß 中', check_interval => '1 s', timeout => '100 ms',
                             failure_threshold => 1, success_threshold => 10,
-                            options => '{"retry_interval": "1 s", "degraded_after": "0.05 s", "method": "HEAD"}');
+                            options => '{"retry_interval": "1 s", "degraded_after": "0.05 s", "method": "HEAD"}',
+                            tags => '{eu,"two words"}', criticality => 'low');
 SELECT pulsimo.add_endpoint('https://example.org/slow', check_interval => '1 day', timeout => '30 min',
                             options => '{"retry_interval": null}');
 SELECT id, project_id, left(name, 30) AS name, length(name), left(url, 40) AS url FROM pulsimo.endpoints ORDER BY id;
 SELECT id, check_interval, timeout, retry_interval, degraded_after, failure_threshold, success_threshold, options
 FROM pulsimo.endpoints ORDER BY id;
+SELECT id, tags, criticality FROM pulsimo.endpoints WHERE tags <> '{}' OR criticality IS NOT NULL;
 SELECT o.name AS organization, p.name AS project FROM pulsimo.projects p
     JOIN pulsimo.organizations o ON o.id = p.organization_id;
 -- A project that is named is used, and the default one is not needed then.
@@ -83,8 +85,10 @@ SELECT r.* FROM unnest(ARRAY[
     'check_interval => ''1 day 1 us''', 'check_interval => ''1 month''', 'check_interval => ''1 year -359 days''',
     'timeout => NULL', 'timeout => ''99 ms''', 'timeout => ''0''', 'timeout => ''61 s''',
     'timeout => ''31 min'', check_interval => ''1 h''', 'check_interval => ''5 s''',
-    'failure_threshold => 0', 'failure_threshold => 11', 'failure_threshold => NULL',
-    'success_threshold => 0', 'success_threshold => 11', 'success_threshold => NULL',
+    'failure_threshold => 0', 'failure_threshold => 11', 'success_threshold => 0', 'success_threshold => 11',
+    'tags => NULL', 'tags => ''{NULL}''', 'tags => ''{""}''', 'tags => ''{" eu"}''', 'tags => E''{"e\nu"}''',
+    'tags => ARRAY[repeat(''x'', 101)]', 'tags => ''{eu,us,eu}''', 'tags => ''{{eu,us},{a,b}}''',
+    'tags => ARRAY(SELECT ''t'' || n FROM generate_series(1, 21) n)', 'criticality => ''urgent''',
     'options => NULL', 'options => ''[]''', 'options => ''"GET"''', 'options => ''null''',
     'options => ''{"retry_interval": 5}''', 'options => ''{"retry_interval": "soon"}''',
     'options => ''{"retry_interval": "999 ms"}''', 'options => ''{"retry_interval": "61 s"}''',
@@ -133,10 +137,10 @@ WHERE tgrelid = 'pulsimo.endpoints'::regclass AND NOT tgisinternal ORDER BY tgna
 -- update_endpoint() changes what is named, and merges options.
 SELECT pulsimo.update_endpoint(4, '{"name": "four", "url": "http://127.0.0.1:9/four", "project": 2,
     "check_interval": "2 min", "timeout": "5 s", "failure_threshold": 2, "success_threshold": 2,
-    "retry_interval": null, "degraded_after": "1 s",
+    "retry_interval": null, "degraded_after": "1 s", "tags": ["us", "web"], "criticality": "critical",
     "options": {"method": "GET", "body_contains": "ok", "headers": {"A": "1"}}}');
 SELECT name, url, project_id, check_interval, timeout, retry_interval, degraded_after, failure_threshold,
-       success_threshold, options, paused
+       success_threshold, options, paused, tags, criticality
 FROM pulsimo.endpoints WHERE id = 4 \gx
 SELECT pulsimo.update_endpoint(4, '{"options": {"method": null, "headers": {"B": "2"}, "body": null,
     "retry_interval": "3 s"}}');
@@ -146,12 +150,15 @@ UPDATE pulsimo.endpoints SET options = options || '{"insecure": null, "json": {"
 WHERE id = 4;
 SELECT options FROM pulsimo.endpoints WHERE id = 4;
 SELECT pulsimo.update_endpoint(4, '{}');
+SELECT pulsimo.update_endpoint(4, '{"failure_threshold": null, "success_threshold": null, "tags": [], "criticality": null}');
+SELECT failure_threshold, success_threshold, tags, criticality FROM pulsimo.endpoints WHERE id = 4;
 \pset format unaligned
 SELECT r.* FROM unnest(ARRAY[
     '{"check_intervall": "1 s"}', '{"paused": true}', '{"id": 7}', '{"check_interval": 60}', '{"check_interval": null}',
     '{"check_interval": "soon"}', '{"timeout": null}', '{"name": 7}', '{"name": null}', '{"url": null}',
     '{"failure_threshold": "3"}', '{"failure_threshold": 2.5}', '{"failure_threshold": 1e30}',
-    '{"success_threshold": null}', '{"project": 99}', '{"project": null}', '{"project": "shop"}',
+    '{"tags": "eu"}', '{"tags": [1]}', '{"tags": null}', '{"criticality": "urgent"}', '{"criticality": 1}',
+    '{"project": 99}', '{"project": null}', '{"project": "shop"}',
     '{"options": null}', '{"options": []}', '[]', '7'
 ]) AS a, LATERAL refusal(format('SELECT pulsimo.update_endpoint(4, %L)', a)) r;
 SELECT r.* FROM refusal('SELECT pulsimo.update_endpoint(4, NULL)') r;

@@ -75,7 +75,7 @@ SELECT pulsimo.set_role(2, 1, 'member');
 SELECT pulsimo.disable_user(2, 1);
 SELECT pulsimo.sign_in('eve@a.example', 'correct horse battery') IS NOT NULL AS signed_in;
 SELECT pulsimo.change_password('correct horse battery', 'yet another horse battery');
-SELECT count(*) FROM pulsimo.search_audit(contains => 'one');
+SELECT count(*) FROM pulsimo.search_audit(contains => '"one"');
 SELECT count(*) FROM pulsimo.organization_usage;
 SELECT count(*) FROM pulsimo.endpoint_status;
 SELECT count(*) FROM pulsimo.dashboard();
@@ -159,6 +159,7 @@ SELECT * FROM captured;
 SELECT DISTINCT r.rolsuper FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.relnamespace = 'pulsimo'::regnamespace;
 SELECT DISTINCT r.rolsuper FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'pulsimo'::regnamespace;
 
+DROP TABLE IF EXISTS pg_temp.endpoints;
 DROP EXTENSION pulsimo;
 DROP FUNCTION attempt;
 DROP TABLE captured;

@@ -16,6 +16,10 @@ struct EndpointConfig {
     // For parse_networks(): what this endpoint must not reach beside what nobody may. Both are empty for nearly all.
     std::string blocked_networks{};
     std::string allowed_networks{};  // exceptions to blocked_networks, not to what nobody may reach
+    // Both are empty when it is checked by its interval. With them the interval counts only if they cannot be used: so
+    // often the checks say why.
+    std::string cron{};      // for Cron
+    std::string timezone{};  // for FindTimeZone
 
     bool operator==(const EndpointConfig&) const = default;
 };

@@ -14,9 +14,12 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cron_schedule.hpp"
 #include "engine/http_probe.hpp"
+#include "engine/invalid_option.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/stall_log.hpp"
+#include "engine/text.hpp"
 
 namespace pulsimo::engine {
 
@@ -45,7 +48,7 @@ void initialize_curl() {
 
 class Engine::Impl final : public HttpProbe::Owner {
   public:
-    Impl(const Clock& clock, EngineSettings settings, Sink sink);
+    Impl(const Clock& clock, EngineSettings settings, Sink sink, FindTimeZone find_time_zone);
 
     int fd() const noexcept { return reactor_.fd(); }
     const EngineStats& stats() noexcept;
@@ -62,10 +65,13 @@ class Engine::Impl final : public HttpProbe::Owner {
         std::shared_ptr<const HttpPlan> plan;
         std::unique_ptr<HttpProbe> probe;  // the running check
         std::int64_t started_us = 0;
-        std::int32_t lateness_us = 0;  // of its start
+        std::int32_t lateness_us = 0;                // of its start
+        std::unique_ptr<const std::string> trouble;  // why its cron schedule cannot be used; nullptr: nothing is wrong
     };
 
     void probe_ended(HttpProbe& probe, CheckResult&& result) override;
+    void ended(Endpoint& endpoint, CheckResult&& result);
+    void look_at_wall_clock();
     bool start_due();
     void start(const Scheduler::Start& start);
     void note_lateness(std::int64_t now_us);
@@ -89,12 +95,13 @@ class Engine::Impl final : public HttpProbe::Owner {
     StallLog stalls_;
     HttpProfiles profiles_;
     OwnPolicies own_policies_;
+    CronSchedules crons_;
     std::unordered_map<std::int64_t, Endpoint> endpoints_;
     std::vector<std::unique_ptr<HttpProbe>> ended_;
     EngineStats stats_;
 };
 
-Engine::Impl::Impl(const Clock& clock, EngineSettings settings, Sink sink)
+Engine::Impl::Impl(const Clock& clock, EngineSettings settings, Sink sink, FindTimeZone find_time_zone)
     : clock_(clock),
       sink_(std::move(sink)),
       reactor_(clock),
@@ -103,7 +110,8 @@ Engine::Impl::Impl(const Clock& clock, EngineSettings settings, Sink sink)
       policy_(std::make_shared<const AddressPolicy>(std::move(settings.addresses))),
       scheduler_(limits_of(settings)),
       slot_timer_(reactor_, [] {}),
-      tick_(reactor_, [] {}) {}
+      tick_(reactor_, [] {}),
+      crons_(std::move(find_time_zone)) {}
 
 void Engine::Impl::run() {
     note_lateness(now());
@@ -119,6 +127,7 @@ void Engine::Impl::run() {
 
 // Starts what is due. False when there is more than one run takes.
 bool Engine::Impl::start_due() {
+    look_at_wall_clock();
     const std::int64_t now_us = now();
     const bool collected = scheduler_.collect(now_us, kCollectedPerRun);
     int budget = kStartsPerRun;
@@ -133,6 +142,14 @@ void Engine::Impl::start(const Scheduler::Start& due) {
     endpoint.lateness_us = bounded_us(lateness_us);
     stats_.last_lateness_us = lateness_us;
     stats_.max_lateness_us = std::max(stats_.max_lateness_us, lateness_us);
+    if (endpoint.trouble != nullptr) {
+        CheckResult result;
+        result.endpoint_id = due.endpoint_id;
+        result.started_at_us = clock_.wall_us();
+        result.error = ErrorClass::internal;
+        result.detail = safe_text(*endpoint.trouble, CheckResult::kMaxDetail);
+        return ended(endpoint, std::move(result));
+    }
     const HttpProbe::Tools tools{reactor_, resolver_, transfers_, handles_};
     endpoint.probe = std::make_unique<HttpProbe>(tools, endpoint.plan, policy_, *this);
     endpoint.probe->start();
@@ -141,7 +158,11 @@ void Engine::Impl::start(const Scheduler::Start& due) {
 void Engine::Impl::probe_ended(HttpProbe& probe, CheckResult&& result) {
     Endpoint& endpoint = endpoints_.at(probe.endpoint_id());
     ended_.push_back(std::move(endpoint.probe));
-    const auto [skipped, request_id] = scheduler_.finished(probe.endpoint_id(), now());
+    ended(endpoint, std::move(result));
+}
+
+void Engine::Impl::ended(Endpoint& endpoint, CheckResult&& result) {
+    const auto [skipped, request_id] = scheduler_.finished(result.endpoint_id, now());
     result.lateness_us = endpoint.lateness_us;
     result.stall_us = bounded_us(longest_stall_since(endpoint.started_us));
     result.skipped_slots = skipped;
@@ -193,9 +214,24 @@ void Engine::Impl::configure(EngineSettings settings) {
 
 void Engine::Impl::upsert(const EndpointConfig& config) {
     auto plan = std::make_shared<const HttpPlan>(config, profiles_, own_policies_);
-    scheduler_.upsert(config.id, config.interval_us, plan->target.host_and_port(), now());
-    endpoints_[config.id].plan = std::move(plan);
+    Endpoint& endpoint = endpoints_[config.id];
+    endpoint.trouble = nullptr;
+    std::shared_ptr<const CronSchedule> cron;
+    try {
+        cron = crons_.get(config);
+    } catch (const InvalidOption& error) {  // valid once, say before the server's time zones were updated
+        endpoint.trouble = std::make_unique<const std::string>(std::string("cannot use the schedule: ") + error.what());
+    }
+    look_at_wall_clock();
+    scheduler_.upsert(config.id, config.interval_us, plan->target.host_and_port(), now(), std::move(cron));
+    endpoint.plan = std::move(plan);
     wake(false);
+}
+
+// The wall clock first: if we are interrupted in between, checks start a little late rather than early.
+void Engine::Impl::look_at_wall_clock() {
+    const std::int64_t wall_us = clock_.wall_us();
+    scheduler_.set_wall_clock(wall_us, now());
 }
 
 void Engine::Impl::remove(std::int64_t id) {
@@ -235,9 +271,9 @@ const EngineStats& Engine::Impl::stats() noexcept {
     return stats_;
 }
 
-Engine::Engine(const Clock& clock, EngineSettings settings, Sink sink) {
+Engine::Engine(const Clock& clock, EngineSettings settings, Sink sink, FindTimeZone find_time_zone) {
     initialize_curl();
-    impl_ = std::make_unique<Impl>(clock, std::move(settings), std::move(sink));
+    impl_ = std::make_unique<Impl>(clock, std::move(settings), std::move(sink), std::move(find_time_zone));
 }
 Engine::~Engine() = default;
 

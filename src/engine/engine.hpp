@@ -14,6 +14,7 @@
 #include "engine/clock.hpp"
 #include "engine/endpoint_config.hpp"
 #include "engine/result.hpp"
+#include "engine/time_zone.hpp"
 
 namespace pulsimo::engine {
 
@@ -40,9 +41,9 @@ class Engine {
   public:
     using Sink = std::function<void(CheckResult&&)>;
 
-    // The clock must outlive the engine. Throws std::system_error / std::runtime_error when the kernel, c-ares or
-    // libcurl refuse what is needed.
-    Engine(const Clock& clock, EngineSettings settings, Sink sink);
+    // The clock must outlive the engine; only endpoints with a cron schedule need time zones. Throws
+    // std::system_error / std::runtime_error when the kernel, c-ares or libcurl refuse what is needed.
+    Engine(const Clock& clock, EngineSettings settings, Sink sink, FindTimeZone find_time_zone = {});
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;

@@ -261,12 +261,15 @@ void HttpExchange::look_at_reused_connection() noexcept {
     }
 }
 
-std::string HttpExchange::peer() const {
+std::optional<SocketAddress> HttpExchange::address() const {
     const char* ip = info<char*>(handle_->get(), CURLINFO_PRIMARY_IP);
     const auto connected = SocketAddress::parse(ip != nullptr ? ip : "", request_.target.port);
-    if (connected) return connected->text();
-    if (tried_) return tried_->text();
-    return request_.target.host_and_port();
+    return connected ? connected : tried_;
+}
+
+std::string HttpExchange::peer() const {
+    const auto known = address();
+    return known ? known->text() : request_.target.host_and_port();
 }
 
 int HttpExchange::errno_of_peer() const {
@@ -275,6 +278,29 @@ int HttpExchange::errno_of_peer() const {
 
 bool HttpExchange::spoke_http2() const {
     return info<long>(handle_->get(), CURLINFO_HTTP_VERSION) == CURL_HTTP_VERSION_2_0;
+}
+
+const char* HttpExchange::spoken_version() const {
+    switch (info<long>(handle_->get(), CURLINFO_HTTP_VERSION)) {
+        case CURL_HTTP_VERSION_1_0:
+            return "1.0";
+        case CURL_HTTP_VERSION_1_1:
+            return "1.1";
+        case CURL_HTTP_VERSION_2_0:
+            return "2";
+        default:
+            return "";
+    }
+}
+
+std::vector<std::pair<std::string_view, std::string_view>> HttpExchange::headers() const {
+    constexpr int kLastRequest = -1;
+    std::vector<std::pair<std::string_view, std::string_view>> headers;
+    curl_header* header = nullptr;
+    while ((header = curl_easy_nextheader(handle_->get(), CURLH_HEADER, kLastRequest, header)) != nullptr) {
+        headers.emplace_back(header->name, header->value);
+    }
+    return headers;
 }
 
 std::int64_t HttpExchange::ended_us() const {

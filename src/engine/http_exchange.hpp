@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/address_policy.hpp"
@@ -57,7 +59,8 @@ class HttpExchange final : private Transfer {
     const HttpResponse& response() const noexcept { return response_; }
     const TlsInspection& tls() const noexcept { return tls_; }
 
-    // The address in question: connected to, or tried last.
+    // The address in question: connected to, or tried last. As text, if there is none, it is the host.
+    std::optional<SocketAddress> address() const;
     std::string peer() const;
     bool opened_connection() const noexcept { return tried_.has_value(); }  // else: one of before was used
     const std::optional<SocketAddress>& blocked() const noexcept { return blocked_; }
@@ -67,6 +70,10 @@ class HttpExchange final : private Transfer {
     int errno_of_peer() const;
     std::string error_text(CURLcode code) const { return handle_->error_text(code); }
     bool spoke_http2() const;
+    const char* spoken_version() const;  // "1.1"; empty: nothing was spoken
+
+    // All headers of the last response, as libcurl keeps them until the next exchange.
+    std::vector<std::pair<std::string_view, std::string_view>> headers() const;
 
     // connect, tls, first byte and transfer as far as they got.
     Phases phases(bool complete) const;
@@ -104,15 +111,15 @@ class HttpExchange final : private Transfer {
     Listener& listener_;
     std::unique_ptr<EasyHandle> handle_;
     bool running_ = false;
+    bool refused_to_reuse_ = false;
+    int own_errno_ = 0;
     Request request_;
     HttpResponse response_;
     TlsInspection tls_;
     std::optional<SocketAddress> tried_;
     std::optional<SocketAddress> blocked_;
-    bool refused_to_reuse_ = false;
     std::int64_t began_us_ = 0;
     std::int64_t handshake_at_us_ = 0;  // when the TLS handshake began; 0: not yet
-    int own_errno_ = 0;
 };
 
 }  // namespace pulsimo::engine

@@ -134,4 +134,17 @@ std::string waiting_for(const HttpExchange& exchange) {
     return "reading from " + peer + after_bytes(exchange);
 }
 
+Evidence evidence_of(const HttpExchange& exchange) {
+    const auto address = exchange.address();
+    const HttpResponse& response = exchange.response();
+    return {.url = exchange.request().target.url,
+            .address = address ? address->text() : std::string(),
+            .http_version = exchange.spoken_version(),
+            .status_line = response.status_line(),
+            .headers = exchange.headers(),
+            .body = response.body(),
+            .body_bytes = response.body_bytes(),
+            .certificate = exchange.tls().facts()};
+}
+
 }  // namespace pulsimo::engine

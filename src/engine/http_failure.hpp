@@ -1,9 +1,10 @@
-// From libcurl's code and what else is known of an exchange to an error class and a text for an operator.
+// From libcurl's code and what else is known of an exchange to an error class, a text for an operator, and evidence.
 #pragma once
 
 #include <string>
 
 #include "engine/error_class.hpp"
+#include "engine/excerpt.hpp"
 #include "engine/http_exchange.hpp"
 
 namespace pulsimo::engine {
@@ -18,5 +19,8 @@ Failure failure_of(const HttpExchange& exchange, CURLcode code);
 
 // What an exchange was waiting for when the time of the check was up.
 std::string waiting_for(const HttpExchange& exchange);
+
+// What is known of an exchange, whether it ended or not; valid until the next one begins.
+Evidence evidence_of(const HttpExchange& exchange);
 
 }  // namespace pulsimo::engine

@@ -209,6 +209,18 @@ void HttpProbe::time_is_up() {
     finish(std::move(failure));
 }
 
+// All of it is about the last URL: of a redirect to a host that cannot be reached it is the URL alone.
+std::string HttpProbe::excerpt() const {
+    std::vector<std::string> secrets = secrets_of(plan_->options());
+    for (const std::string& url : {plan_->target.url, target_.url, exchange_.response().location()}) {
+        add_query(secrets, url);
+    }
+    Evidence evidence;
+    evidence.url = target_.url;
+    if (exchange_.request().target.url == target_.url) evidence = evidence_of(exchange_);
+    return excerpt_of(evidence, secrets);
+}
+
 void HttpProbe::finish(Failure failure) {
     cancel();
     result_.error = failure.error;
@@ -217,6 +229,8 @@ void HttpProbe::finish(Failure failure) {
     if (exchange_.response().status() != 0) result_.http_status = exchange_.response().status();
     result_.certificate_expires_at_s = exchange_.tls().expires_at_s();
     result_.certificate_issuer = exchange_.tls().issuer();
+    const bool of_target = failure.error != ErrorClass::none && failure.error != ErrorClass::internal;
+    if (of_target) result_.excerpt = excerpt();
     owner_.probe_ended(*this, std::move(result_));
 }
 

@@ -60,6 +60,7 @@ class HttpProbe final : private Resolver::Lookup, private HttpExchange::Listener
     void note_phases(bool complete);
     Failure judge() const;
     Failure overdue() const;
+    std::string excerpt() const;
     void time_is_up();
     void finish(Failure failure);
 

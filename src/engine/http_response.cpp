@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "engine/excerpt.hpp"
+
 namespace pulsimo::engine {
 
 namespace {
@@ -25,6 +27,7 @@ void HttpResponse::clear() {
     stop_ = Stop::none;
     headers_complete_ = false;
     status_ = 0;
+    status_line_.clear();
     header_bytes_ = body_bytes_ = 0;
     location_.clear();
     headers_.clear();
@@ -54,19 +57,22 @@ bool HttpResponse::take_header(std::string_view line) noexcept {
 
 bool HttpResponse::take_body(std::string_view piece) noexcept {
     body_bytes_ += static_cast<std::int64_t>(piece.size());
-    if (body_bytes_ > options_.max_body) return end_with(Stop::body_too_large);
-    if (!options_.assertions.need_body()) return true;
     try {
-        body_.append(piece);
+        body_.append(piece.substr(0, most_body_kept() - body_.size()));
     } catch (...) {
         return end_with(Stop::out_of_memory);
     }
-    return true;
+    return body_bytes_ <= options_.max_body || end_with(Stop::body_too_large);
+}
+
+std::size_t HttpResponse::most_body_kept() const noexcept {
+    return options_.assertions.need_body() ? static_cast<std::size_t>(options_.max_body) : kExcerptBody;
 }
 
 void HttpResponse::begin_headers(std::string_view status_line) {
     headers_complete_ = false;
     status_ = 0;
+    status_line_ = trim(status_line);
     location_.clear();
     headers_.clear();
     const auto space = status_line.find(' ');

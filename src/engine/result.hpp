@@ -29,6 +29,7 @@ struct Phases {
 struct CheckResult {
     // Longest detail that is kept, in bytes; longer text is cut at a character boundary.
     static constexpr std::size_t kMaxDetail = 300;
+    static constexpr std::size_t kMaxExcerpt = 12 * 1024;
 
     std::int64_t endpoint_id = 0;
     std::uint64_t request_id = 0;       // 0: by schedule; else the id given to Engine::check_now()
@@ -43,6 +44,7 @@ struct CheckResult {
     std::int32_t http_status = 0;       // of the last response; 0: none arrived
     std::int64_t certificate_expires_at_s = 0;  // seconds since 1970; 0: no certificate seen
     std::string certificate_issuer;     // valid UTF-8, cut like detail
+    std::string excerpt;                // what a failed check saw (excerpt.hpp); empty: it passed, or own trouble
 };
 
 }  // namespace pulsimo::engine

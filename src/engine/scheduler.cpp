@@ -1,43 +1,68 @@
 #include "engine/scheduler.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 #include "engine/schedule.hpp"
 
 namespace pulsimo::engine {
+
+namespace {
+
+constexpr std::int64_t kLookAtWallClockUs = 60'000'000;
+// Two clocks cannot be read at once, so a smaller difference does not mean that one was set.
+constexpr std::int64_t kSameTimeUs = 1000;
+
+}  // namespace
 
 void Scheduler::configure(Limits limits) {
     limits_ = limits;
     for (auto& [name, host] : hosts_) promote(*host);
 }
 
-void Scheduler::upsert(std::int64_t id, std::int64_t interval_us, const std::string& host_name, std::int64_t now_us) {
+void Scheduler::set_wall_clock(std::int64_t wall_us, std::int64_t now_us) {
+    if (look_at_wall_clock_us_ <= now_us) look_at_wall_clock_us_ = now_us + kLookAtWallClockUs;
+    const std::int64_t ahead_us = wall_us - now_us;
+    if (std::abs(ahead_us - wall_ahead_us_) <= kSameTimeUs) return;
+    const bool set_back = ahead_us < wall_ahead_us_;
+    std::vector<Entry*> planned;
+    for (auto& [id, entry] : entries_) {
+        if (entry->cron == nullptr) continue;
+        // What stands in line has left the plan for its run, which would come again.
+        if (set_back && entry->in_line() && entry->by_slot) count_slots(*entry, now_us, true);
+        if (entry->state == State::planned) planned.push_back(entry.get());
+    }
+    wall_ahead_us_ = ahead_us;
+    for (Entry* entry : planned) replan(*entry, now_us);
+}
+
+void Scheduler::upsert(std::int64_t id, std::int64_t interval_us, const std::string& host_name, std::int64_t now_us,
+                       std::shared_ptr<const CronSchedule> cron) {
     std::unique_ptr<Entry>& entry = entries_[id];
     const bool added = entry == nullptr;
     if (added) {
         entry = std::make_unique<Entry>();
         entry->id = id;
     }
-    const bool interval_changed = entry->interval_us != interval_us;
-    if (interval_changed) {
+    const bool slots_changed = entry->interval_us != interval_us || entry->cron != cron;
+    if (slots_changed) {
         if (!added) count_slots(*entry, now_us, false);
+        cron_entries_ += (cron != nullptr ? 1 : 0) - (entry->cron != nullptr ? 1 : 0);
         entry->interval_us = interval_us;
-        entry->counted_to_us = now_us;
+        entry->cron = std::move(cron);
+        entry->counted_to_us = entry->cron != nullptr ? now_us + wall_ahead_us_ : now_us;
     }
     Host* old_host = std::exchange(entry->host, join_host(host_name));
     if (old_host != nullptr) {
         --old_host->members;
-        const bool in_line = entry->state == State::queued || entry->state == State::ready;
-        if (in_line && old_host != entry->host) {
+        if (entry->in_line() && old_host != entry->host) {
             leave_line(*entry);
             line_up(*entry, entry->was_due_us);
         }
         forget_if_unused(old_host);
     }
-    if (interval_changed && entry->state == State::planned) {
-        if (!entry->by_slot) entry->retry_us = entry->due_us();
-        plan(*entry, now_us);
-    }
+    if (slots_changed && entry->state == State::planned) replan(*entry, now_us);
 }
 
 void Scheduler::remove(std::int64_t id) {
@@ -52,6 +77,7 @@ void Scheduler::remove(std::int64_t id) {
     }
     --entry->host->members;
     forget_if_unused(entry->host);
+    if (entry->cron != nullptr) --cron_entries_;
     entries_.erase(id);
 }
 
@@ -129,7 +155,8 @@ Scheduler::Finished Scheduler::finished(std::int64_t id, std::int64_t now_us) {
 
 std::int64_t Scheduler::next_due_us() const noexcept {
     const Entry* first = planned_.first();
-    return first == nullptr ? INT64_MAX : first->due_us();
+    const std::int64_t due_us = first == nullptr ? INT64_MAX : first->due_us();
+    return cron_entries_ == 0 ? due_us : std::min(due_us, look_at_wall_clock_us_);
 }
 
 Scheduler::Entry* Scheduler::find(std::int64_t id) const noexcept {
@@ -152,8 +179,14 @@ void Scheduler::forget_if_unused(Host* host) {
     if (host->members == 0 && host->claims == 0 && host->queue.empty()) hosts_.erase(std::string(host->name));
 }
 
+// After its slots have changed; a retry that is planned stays.
+void Scheduler::replan(Entry& entry, std::int64_t now_us) {
+    if (!entry.by_slot) entry.retry_us = entry.due_us();
+    plan(entry, now_us);
+}
+
 void Scheduler::plan(Entry& entry, std::int64_t now_us) {
-    const std::int64_t slot_us = next_slot_us(entry.id, entry.interval_us, now_us);
+    const std::int64_t slot_us = next_slot(entry, now_us);
     const std::int64_t retry_us = std::exchange(entry.retry_us, INT64_MAX);
     entry.state = State::planned;
     entry.by_slot = slot_us <= retry_us;
@@ -205,15 +238,34 @@ void Scheduler::promote(Host& host) {
     }
 }
 
+// With cron it is the first run that is not accounted for: one that is past when the clock was set forward.
+std::int64_t Scheduler::next_slot(Entry& entry, std::int64_t now_us) const {
+    if (entry.cron == nullptr) return next_slot_us(entry.id, entry.interval_us, now_us);
+    const std::int64_t wall_us = now_us + wall_ahead_us_;
+    const bool set_far_back = entry.counted_to_us - wall_us >= entry.cron->shortest_spacing_us();
+    if (set_far_back) entry.counted_to_us = wall_us;
+    const auto run_us = entry.cron->next_run_us(entry.counted_to_us);
+    return run_us ? *run_us - wall_ahead_us_ : INT64_MAX;
+}
+
 // A check that starts serves one of the slots that have come since; all others are left out for good.
-void Scheduler::count_slots(Entry& entry, std::int64_t to_us, bool one_is_served) noexcept {
-    const std::int64_t first = next_slot_us(entry.id, entry.interval_us, entry.counted_to_us);
-    entry.counted_to_us = std::max(entry.counted_to_us, to_us);
-    if (first > to_us) return;
-    const std::int64_t slots = 1 + (to_us - first) / entry.interval_us - (one_is_served ? 1 : 0);
+void Scheduler::count_slots(Entry& entry, std::int64_t to_us, bool one_is_served) {
+    const std::int64_t passed = slots_passed(entry, to_us);
+    if (passed == 0) return;
+    const std::int64_t slots = passed - (one_is_served ? 1 : 0);
     const std::int64_t room = INT32_MAX - std::int64_t{entry.skipped};
     entry.skipped += static_cast<std::int32_t>(std::min(slots, room));
     skipped_ += slots;
+}
+
+// Since they were counted last; from now on they are.
+std::int64_t Scheduler::slots_passed(Entry& entry, std::int64_t to_us) const {
+    if (entry.cron != nullptr) to_us += wall_ahead_us_;
+    if (to_us <= entry.counted_to_us) return 0;
+    const std::int64_t from_us = std::exchange(entry.counted_to_us, to_us);
+    if (entry.cron != nullptr) return entry.cron->count_runs(from_us, to_us);
+    const std::int64_t first = next_slot_us(entry.id, entry.interval_us, from_us);
+    return first > to_us ? 0 : 1 + (to_us - first) / entry.interval_us;
 }
 
 }  // namespace pulsimo::engine

@@ -1,4 +1,5 @@
-// Decides which endpoint is checked when. Knows time only as numbers handed in (CLOCK_MONOTONIC), does no I/O.
+// Decides which endpoint is checked when. Knows time only as numbers handed in (CLOCK_MONOTONIC where nothing else is
+// said), does no I/O.
 //
 //            slot comes                  both limits allow it            finished()
 //   planned ------------> waiting --------------------------> running ------------> planned
@@ -12,6 +13,10 @@
 //    the common line; whoever does not queues at the host, so a slow host never holds up the others.
 //  - Retries and requests are no slots: they start as soon as the limits allow, are never skipped for being late, and
 //    do not move the slots.
+//  - The runs of a cron schedule are slots too, by the wall clock. It is looked at once a minute at least; when it has
+//    been set, they are planned anew. No run comes twice then, and what the clock was set past is late like any slot.
+//    Only when it goes back by the shortest distance between two runs or more, they begin again: nothing would be
+//    checked for all that time.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +26,9 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
+#include "engine/cron_schedule.hpp"
 #include "engine/due_heap.hpp"
 
 namespace pulsimo::engine {
@@ -48,8 +55,14 @@ class Scheduler {
     void set_accepting(bool accepting) noexcept { accepting_ = accepting; }
     bool accepting() const noexcept { return accepting_; }
 
-    // Adds the endpoint or changes it; its next check is at its next slot. `host` names whose limit it shares.
-    void upsert(std::int64_t id, std::int64_t interval_us, const std::string& host, std::int64_t now_us);
+    // What the wall clock shows at this moment; to be told before the first endpoint with a cron schedule and whenever
+    // next_due_us() has come.
+    void set_wall_clock(std::int64_t wall_us, std::int64_t now_us);
+
+    // Adds the endpoint or changes it; its next check is at its next slot. `host` names whose limit it shares. The
+    // interval does not count when there is a cron schedule.
+    void upsert(std::int64_t id, std::int64_t interval_us, const std::string& host, std::int64_t now_us,
+                std::shared_ptr<const CronSchedule> cron = nullptr);
     void remove(std::int64_t id);
     // A check as soon as possible; one that waits or runs answers the request too. False: no such endpoint.
     bool request(std::int64_t id, std::uint64_t request_id, std::int64_t now_us);
@@ -63,7 +76,8 @@ class Scheduler {
     std::optional<Start> start_next(std::int64_t now_us, int& budget);
     Finished finished(std::int64_t id, std::int64_t now_us);
 
-    std::int64_t next_due_us() const noexcept;  // when collect() has something to do; INT64_MAX: nothing planned
+    // When collect() or set_wall_clock() has something to do; INT64_MAX: nothing planned.
+    std::int64_t next_due_us() const noexcept;
     bool can_start() const noexcept { return accepting_ && !ready_.empty() && running_ < limits_.max_running; }
 
     std::int64_t endpoints() const noexcept { return static_cast<std::int64_t>(entries_.size()); }
@@ -87,24 +101,30 @@ class Scheduler {
         bool by_slot = true;                // due because of its slot, not because of a retry or request
         std::int64_t was_due_us = 0;        // since it left the plan
         std::int64_t retry_us = INT64_MAX;  // a retry asked for while it runs
-        std::int64_t counted_to_us = 0;     // the slots up to here are accounted for
+        std::int64_t counted_to_us = 0;     // the slots up to here are accounted for; wall clock with cron
         std::int32_t skipped = 0;           // slots left out since the last finished()
         std::uint64_t request_id = 0;
-        std::uint64_t arrival = 0;  // its place in the line
-        Host* host = nullptr;       // of its configuration
-        Host* claimed = nullptr;    // where it queues or holds its claim
+        std::uint64_t arrival = 0;                 // its place in the line
+        Host* host = nullptr;                      // of its configuration
+        Host* claimed = nullptr;                   // where it queues or holds its claim
+        std::shared_ptr<const CronSchedule> cron;  // nullptr: by interval
+
+        bool in_line() const noexcept { return state == State::queued || state == State::ready; }
     };
 
     Entry* find(std::int64_t id) const noexcept;
     Host* join_host(const std::string& name);
     void forget_if_unused(Host* host);
+    void replan(Entry& entry, std::int64_t now_us);
     void plan(Entry& entry, std::int64_t now_us);
     void line_up(Entry& entry, std::int64_t due_us);
     void make_ready(Entry& entry);
     void leave_line(Entry& entry);
     void give_claim_back(Entry& entry);
     void promote(Host& host);
-    void count_slots(Entry& entry, std::int64_t to_us, bool one_is_served) noexcept;
+    std::int64_t next_slot(Entry& entry, std::int64_t now_us) const;
+    void count_slots(Entry& entry, std::int64_t to_us, bool one_is_served);
+    std::int64_t slots_passed(Entry& entry, std::int64_t to_us) const;
 
     Limits limits_;
     bool accepting_ = true;
@@ -116,6 +136,9 @@ class Scheduler {
     std::int64_t running_ = 0;
     std::int64_t waiting_ = 0;
     std::int64_t skipped_ = 0;
+    std::int64_t cron_entries_ = 0;
+    std::int64_t wall_ahead_us_ = 0;          // of the monotonic clock
+    std::int64_t look_at_wall_clock_us_ = 0;  // not later than this, if there are cron entries
 };
 
 }  // namespace pulsimo::engine

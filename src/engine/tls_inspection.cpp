@@ -1,9 +1,9 @@
 #include "engine/tls_inspection.hpp"
 
+#include <arpa/inet.h>
 #include <openssl/x509v3.h>
 
 #include <ctime>
-#include <memory>
 
 #include "engine/duration_text.hpp"
 #include "engine/result.hpp"
@@ -16,11 +16,10 @@ namespace {
 
 constexpr int kNamesShown = 3;  // a certificate may be for hundreds
 
+using Names = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>>;
+
 struct FreeBio {
     void operator()(BIO* bio) const noexcept { BIO_free(bio); }
-};
-struct FreeNames {
-    void operator()(GENERAL_NAMES* names) const noexcept { GENERAL_NAMES_free(names); }
 };
 
 std::int64_t to_seconds(const ASN1_TIME* time) noexcept {
@@ -46,20 +45,48 @@ std::string common_name(const X509* certificate) {
     return text;
 }
 
+Names alternative_names(const X509* certificate) {
+    return Names(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+}
+
+std::string bytes_of(const ASN1_STRING* string) {
+    return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
+            static_cast<std::size_t>(ASN1_STRING_length(string))};
+}
+
+// A host or an address; empty: something else.
+std::string host_text(const GENERAL_NAME* name) {
+    if (name->type == GEN_DNS) return bytes_of(name->d.dNSName);
+    if (name->type != GEN_IPADD) return {};
+    const std::string bytes = bytes_of(name->d.iPAddress);
+    char text[INET6_ADDRSTRLEN] = {};
+    const bool is_address = bytes.size() == sizeof(in_addr) || bytes.size() == sizeof(in6_addr);
+    if (is_address) inet_ntop(bytes.size() == sizeof(in_addr) ? AF_INET : AF_INET6, bytes.data(), text, sizeof text);
+    return text;
+}
+
+std::vector<std::string> hosts_of(const X509* certificate) {
+    const Names names = alternative_names(certificate);
+    std::vector<std::string> hosts;
+    for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+        if (hosts.size() == CertificateFacts::kMostNames) break;
+        std::string host = host_text(sk_GENERAL_NAME_value(names.get(), i));
+        if (!host.empty()) hosts.push_back(std::move(host));
+    }
+    return hosts;
+}
+
 // The first names the certificate is for.
 std::string names_of(X509* certificate) {
-    const std::unique_ptr<GENERAL_NAMES, FreeNames> names(
-        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+    const Names names = alternative_names(certificate);
     std::string text;
     int shown = 0;
     for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
         const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
         if (name->type != GEN_DNS) continue;
         if (++shown > kNamesShown) return text + ", ...";
-        const ASN1_STRING* value = name->d.dNSName;
         if (shown > 1) text += ", ";
-        text.append(reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
-                    static_cast<std::size_t>(ASN1_STRING_length(value)));
+        text += bytes_of(name->d.dNSName);
     }
     return shown > 0 ? text : common_name(certificate);
 }
@@ -103,15 +130,6 @@ void TlsInspection::attach(SSL_CTX* context, const std::string& name, bool insec
     SSL_CTX_set_cert_verify_callback(context, &TlsInspection::verify, this);
 }
 
-void TlsInspection::look_at(const SSL* connection) noexcept {
-    try {
-        const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(connection), X509_free);
-        if (certificate) describe(certificate.get());
-    } catch (...) {
-        expires_at_s_ = 0;  // out of memory: as if none was seen
-    }
-}
-
 int TlsInspection::verify(X509_STORE_CTX* store, void* self) noexcept {
     try {
         return static_cast<TlsInspection*>(self)->verify(store) ? 1 : 0;
@@ -124,7 +142,8 @@ int TlsInspection::verify(X509_STORE_CTX* store, void* self) noexcept {
 bool TlsInspection::verify(X509_STORE_CTX* store) {
     X509* certificate = X509_STORE_CTX_get0_cert(store);
     if (certificate == nullptr) return X509_verify_cert(store) == 1;
-    describe(certificate);
+    X509_up_ref(certificate);
+    certificate_.reset(certificate);
     if (insecure_) return true;
     if (X509_verify_cert(store) != 1) {
         X509* at_fault = X509_STORE_CTX_get_current_cert(store);
@@ -137,9 +156,24 @@ bool TlsInspection::verify(X509_STORE_CTX* store) {
     return false;
 }
 
-void TlsInspection::describe(X509* certificate) {
-    expires_at_s_ = to_seconds(X509_get0_notAfter(certificate));
-    issuer_ = safe_text(name_text(X509_get_issuer_name(certificate)), CheckResult::kMaxDetail);
+std::int64_t TlsInspection::expires_at_s() const noexcept {
+    return certificate_ ? to_seconds(X509_get0_notAfter(certificate_.get())) : 0;
+}
+
+std::string TlsInspection::issuer() const {
+    if (!certificate_) return {};
+    return safe_text(name_text(X509_get_issuer_name(certificate_.get())), CheckResult::kMaxDetail);
+}
+
+std::optional<CertificateFacts> TlsInspection::facts() const {
+    if (!certificate_) return std::nullopt;
+    const X509* certificate = certificate_.get();
+    return CertificateFacts{.subject = name_text(X509_get_subject_name(certificate)),
+                            .issuer = name_text(X509_get_issuer_name(certificate)),
+                            .names = hosts_of(certificate),
+                            .not_before_s = to_seconds(X509_get0_notBefore(certificate)),
+                            .not_after_s = to_seconds(X509_get0_notAfter(certificate)),
+                            .error = refusal_};
 }
 
 }  // namespace pulsimo::engine

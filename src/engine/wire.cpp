@@ -5,7 +5,9 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
+#include "engine/excerpt.hpp"
 #include "engine/text.hpp"
 
 namespace pulsimo::engine {
@@ -25,7 +27,7 @@ void fields(Archive& archive, R& record) {
     if constexpr (std::is_same_v<T, Upsert>) {
         auto& config = record.config;
         archive(config.id, config.interval_us, config.timeout_us, config.url, config.options_json,
-                config.blocked_networks, config.allowed_networks);
+                config.blocked_networks, config.allowed_networks, config.cron, config.timezone);
     } else if constexpr (std::is_same_v<T, Remove>) {
         archive(record.endpoint_id);
     } else if constexpr (std::is_same_v<T, CheckNow>) {
@@ -40,7 +42,7 @@ void fields(Archive& archive, R& record) {
         archive(record.endpoint_id, record.request_id, record.started_at_us, record.lateness_us, record.skipped_slots,
                 record.stall_us, record.error, record.detail, record.response_us, phases.dns_us, phases.connect_us,
                 phases.tls_us, phases.first_byte_us, phases.transfer_us, record.http_status,
-                record.certificate_expires_at_s, record.certificate_issuer);
+                record.certificate_expires_at_s, record.certificate_issuer, record.excerpt);
     }
 }
 
@@ -154,6 +156,7 @@ CheckResult read_result(Reader& reader) {
     auto result = read_record<CheckResult>(reader);
     result.detail = safe_text(result.detail, CheckResult::kMaxDetail);
     result.certificate_issuer = safe_text(result.certificate_issuer, CheckResult::kMaxDetail);
+    result.excerpt = acceptable_excerpt(std::move(result.excerpt));
     return result;
 }
 

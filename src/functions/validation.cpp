@@ -5,6 +5,7 @@
 #include "engine/http_options.hpp"
 #include "engine/schedule.hpp"
 #include "functions/interval_argument.hpp"
+#include "functions/invalid_option.hpp"
 #include "pg/encoding.hpp"
 
 #include "pg/guard.hpp"
@@ -26,33 +27,17 @@ using namespace pulsimo;
 
 constexpr const char* kHint = "The comment of pulsimo.validate_endpoint() tells what each option may be.";
 
-// False, with the reason in `failure`, when `check` throws.
-template <class Check>
-bool passes(const Check& check, const char* default_hint, pg::Failure& failure) noexcept {
-    try {
-        check();
-        return true;
-    } catch (const engine::InvalidOption& error) {
-        failure.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
-        pg::copy_text(failure.message, pg::from_utf8(error.what()).c_str());
-        pg::copy_text(failure.hint, pg::from_utf8(error.hint().empty() ? default_hint : error.hint()).c_str());
-    } catch (...) {
-        failure = pg::describe_current_exception();
-    }
-    return false;
-}
-
 bool is_valid(const char* url, const char* options, pg::Failure& failure) noexcept {
     auto check = [&] {
         engine::validate_url(pg::to_utf8(url));
         engine::parse_http_options(pg::to_utf8(options));
     };
-    return passes(check, kHint, failure);
+    return functions::passes(check, kHint, failure);
 }
 
 bool are_networks(const char* networks, pg::Failure& failure) noexcept {
     auto check = [&] { engine::parse_networks(pg::to_utf8(networks)); };
-    return passes(check, "Give networks like 10.0.0.0/8, separated by commas.", failure);
+    return functions::passes(check, "Give networks like 10.0.0.0/8, separated by commas.", failure);
 }
 
 }  // namespace

@@ -9,7 +9,10 @@ FROM (
     FROM unnest('{organizations,users,memberships,project_members,projects,endpoints,health_checks,state_changes,
                   certificates,incidents,incident_events,outbox,state,endpoint_facts,endpoint_status,schedule,
                   active_incidents,organization_members,sessions,permission_matrix,my_api_keys,stored_secrets,
-                  organization_usage,audit_log}'::text[]) AS t (name)
+                  organization_usage,audit_log,maintenance_windows,dependencies,suppressions,incident_endpoints,
+                  incident_assignees,incident_notes,incident_links,incident_excerpts,postmortems,action_items,
+                  deployments,response_goals,all_incidents,resolved_incidents,open_action_items,severity_rules,
+                  incident_transitions,endpoint_policy,dependency_steps}'::text[]) AS t (name)
     UNION ALL
     -- Not the hashes of tokens.
     SELECT 'SELECT (organization_id, email, role, created_at, expires_at)', 'pulsimo.invitations'
@@ -22,7 +25,8 @@ FROM (
     UNION ALL
     -- Not id: that a number is taken would tell of others. And DELETE is a right to LOCK the table.
     SELECT p.name || '(project_id, name, url, check_interval, timeout, retry_interval, degraded_after,'
-                     ' failure_threshold, success_threshold, options, paused)', 'pulsimo.endpoints'
+                     ' failure_threshold, success_threshold, options, paused, cron, timezone, tags, criticality,'
+                     ' failure_window, flap_start, flap_stop, auto_resolve, reference_endpoints)', 'pulsimo.endpoints'
     FROM unnest('{INSERT,UPDATE}'::text[]) AS p (name)
     UNION ALL
     SELECT p.name, 'pulsimo.projects' FROM unnest('{"INSERT (name, organization_id)",UPDATE (name)}'::text[]) AS p (name)
@@ -40,7 +44,35 @@ FROM (
           validate_endpoint,without_months,require_endpoint,lock_endpoint,require_project,default_project,only_project,
           read_duration,read_text,read_integer,incident_timeline,uptime,time_in_status,status_periods,uptime_percent,
           known_until,next_slot,dashboard,signs,readable_duration,is_running,version,installed_version,
-          module_version}'::text[])
+          module_version,
+          acknowledge_incident,add_action_item,add_incident_endpoint,add_note,assign_incident,
+          certificate_causes,common_causes,complete_action_item,counted_incidents,deployment,
+          deployment_causes,describe_failing_checks,edit_note,endpoints_of_incident,export_incident,
+          export_incidents,failing_checks,find_incidents,group_label,in_words,incident_as_of,
+          incident_document,incident_facts,incident_frequency,incident_impact,incident_metrics,
+          incident_severity,investigate_incident,link_incidents,maintenance_causes,markdown_action_items,
+          markdown_code,markdown_event,markdown_excerpt,markdown_facts,markdown_impact,markdown_line,
+          markdown_links,markdown_notes,markdown_paragraphs,markdown_section,markdown_time,markdown_timeline,
+          markdown_title,matching_incidents,merge_incident,mute_incident,needed_endpoints,neighbours,
+          open_incident,organizations_to_search,people_of,postmortem,postmortem_markdown,recently_resolved,
+          remove_deployment,remove_incident_endpoint,remove_note,reopen_incident,require_format,require_given,
+          require_grouping,require_incident,require_organization,require_period,resolve_incident,
+          response_goal_breaches,same_time,same_time_words,seconds,set_priority,set_response_goal,
+          set_severity,states_to_search,suggest_causes,timeline_of_others,unassign_incident,unlink_incidents,
+          unmute_incident,upstream_causes,url_host,write_postmortem,
+          schedule_endpoint,next_runs,reschedule,tag_endpoint,untag_endpoint,check_now_all,cron_next,
+          validate_cron,effective_policy,set_health_policy,check_endpoints,cron_next_if_known,
+          require_schedule,write_schedule,endpoints_to_change,policy_settings,read_policy_setting,read_tags,
+          read_severity,require_tag,require_tags,require_thresholds,require_reference_endpoints,is_restoring,
+          add_dependency,remove_dependency,upstream,downstream,impact,simulate_failure,critical_path,
+          single_points_of_failure,root_cause,dependency_graph,reachable_endpoints,walk_dependencies,was_down,
+          related_endpoints,working_fallback,down_with,failure_effects,failure_in_words,dependencies_in,
+          heaviest_chain,cause_in_words,dot_text,mermaid_text,graph_as_dot,graph_as_mermaid,
+          schedule_maintenance,begin_maintenance,end_maintenance,upcoming_maintenance,maintenance_between,
+          runs_between,live_maintenance,maintenance_until_commit,maintenance_while_connected,
+          end_session_maintenance,
+          backtest,backtest_summary,replay,replay_checks,replay_events,match_incidents,read_backtest_policy,
+          require_policy_durations,read_policy}'::text[])
 ) r;
 REVOKE ALL ON pulsimo.access_rights FROM PUBLIC;
 COMMENT ON VIEW pulsimo.access_rights IS

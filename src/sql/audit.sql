@@ -130,7 +130,9 @@ COMMENT ON FUNCTION pulsimo.shortened(jsonb) IS
 CREATE OR REPLACE FUNCTION pulsimo.audited_organization(contents jsonb) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce((contents ->> 'organization_id')::bigint,
-                    (SELECT p.organization_id FROM pulsimo.projects p WHERE p.id = (contents ->> 'project_id')::bigint));
+                    (SELECT p.organization_id FROM pulsimo.projects p WHERE p.id = (contents ->> 'project_id')::bigint),
+                    (SELECT p.organization_id FROM pulsimo.endpoints e JOIN pulsimo.projects p ON p.id = e.project_id
+                     WHERE e.id = (contents ->> 'endpoint_id')::bigint));
 $$;
 REVOKE ALL ON FUNCTION pulsimo.audited_organization(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.audited_organization(jsonb) IS
@@ -173,7 +175,7 @@ BEGIN
             left(current_setting('application_name'), 63),
             CASE WHEN TG_TABLE_NAME = 'user_sessions' THEN CASE TG_OP WHEN 'INSERT' THEN 'sign_in' ELSE 'sign_out' END
                  ELSE lower(TG_OP) END,
-            TG_TABLE_NAME, coalesce(contents ->> 'id', contents ->> 'user_id')::bigint,
+            TG_TABLE_NAME, coalesce(contents ->> 'id', contents ->> 'user_id', contents ->> 'endpoint_id')::bigint,
             pulsimo.shortened(pulsimo.masked(before)), pulsimo.shortened(pulsimo.masked(after)));
     RETURN NULL;
 END $$;
@@ -220,6 +222,14 @@ CREATE OR REPLACE TRIGGER audit AFTER INSERT OR DELETE ON pulsimo.one_time_passw
 CREATE OR REPLACE TRIGGER audit_update AFTER UPDATE OF confirmed, sealed ON pulsimo.one_time_passwords
     FOR EACH ROW EXECUTE FUNCTION pulsimo.audit();
 CREATE OR REPLACE TRIGGER audit AFTER DELETE ON pulsimo.recovery_codes
+    FOR EACH ROW EXECUTE FUNCTION pulsimo.audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON pulsimo.maintenance_windows
+    FOR EACH ROW EXECUTE FUNCTION pulsimo.audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON pulsimo.dependencies
+    FOR EACH ROW EXECUTE FUNCTION pulsimo.audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON pulsimo.deployments
+    FOR EACH ROW EXECUTE FUNCTION pulsimo.audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON pulsimo.response_goals
     FOR EACH ROW EXECUTE FUNCTION pulsimo.audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON pulsimo.state
     FOR EACH ROW EXECUTE FUNCTION pulsimo.audit();

@@ -48,12 +48,18 @@ BEGIN
                             WHEN h.status = 'unknown' THEN '.'
                             ELSE (width_bucket(h.response_us, '{100000,200000,500000,1000000}'::integer[]) + 1)::text
                            END AS bar,
-                       CASE WHEN h.checked_at - lag(h.checked_at) OVER (ORDER BY h.checked_at)
-                                    > 2 * e.check_interval + e.timeout THEN '.' ELSE '' END AS gap
+                       CASE WHEN h.checked_at - h.before > e.timeout + 2 * CASE
+                                WHEN e.cron IS NULL THEN e.check_interval
+                                ELSE coalesce(pulsimo.cron_next_if_known(e.cron, e.timezone, h.before + interval '1 s')
+                                                  - h.before, e.check_interval) END
+                            THEN '.' ELSE '' END AS gap
                 FROM (
-                    SELECT n.checked_at, n.status, n.response_us FROM pulsimo.health_checks n
-                    WHERE n.endpoint_id = s.id AND n.checked_at > statement_timestamp() - interval '24 hours'
-                    ORDER BY n.checked_at DESC LIMIT 100
+                    SELECT l.*, lag(l.checked_at) OVER (ORDER BY l.checked_at) AS before
+                    FROM (
+                        SELECT n.checked_at, n.status, n.response_us FROM pulsimo.health_checks n
+                        WHERE n.endpoint_id = s.id AND n.checked_at > statement_timestamp() - interval '24 hours'
+                        ORDER BY n.checked_at DESC LIMIT 100
+                    ) l
                 ) h
             ) b
         ) c ON true

@@ -1,147 +1,4 @@
--- Adding, changing and removing what is watched. The rules are in one trigger, so that a plain INSERT or UPDATE is
--- refused for the same reasons and in the same words as a call of these functions.
---
--- Triggers and session_replication_role = replica (logical replication, parallel restores): the rows come from a
--- database that has checked them and has written what belongs to them, so checking and writing are left out. The
--- trigger that tells the keeper is ENABLE ALWAYS: wherever a change comes from, it must be seen.
-
--- A month is not the same length everywhere, and a year of the calendar not that of extract().
-CREATE OR REPLACE FUNCTION pulsimo.without_months(duration interval) RETURNS interval
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN extract(year FROM duration) = 0 AND extract(month FROM duration) = 0 THEN duration
-                ELSE make_interval(secs => extract(epoch FROM duration)::float8) END;
-$$;
-REVOKE ALL ON FUNCTION pulsimo.without_months(interval) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.without_months(interval) IS
-'Internal: the same length without years and months; what has none stays as it is.';
-
-CREATE OR REPLACE FUNCTION pulsimo.endpoint_written() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    -- In seconds; see the constraints of the table.
-    check_interval constant numeric := extract(epoch FROM NEW.check_interval);
-    timeout constant numeric := extract(epoch FROM NEW.timeout);
-    retry_interval constant numeric := extract(epoch FROM NEW.retry_interval);
-    degraded_after constant numeric := extract(epoch FROM NEW.degraded_after);
-    problem text;
-    advice text;
-BEGIN
-    IF NEW.url IS NULL THEN
-        problem := 'url must not be null';
-        advice := 'Give an absolute http or https URL.';
-    ELSIF NEW.options IS NULL OR jsonb_typeof(NEW.options) <> 'object' THEN
-        problem := 'options must be a JSON object';
-        advice := 'Leave options out, or give for example {"method": "HEAD"}.';
-    ELSIF octet_length(NEW.options::text) > 2097152 THEN
-        problem := 'options must not be longer than 2 MiB';
-        advice := 'Shorten the request body or the CA certificate.';
-    ELSIF (NEW.name ~ '[^[:space:]]' AND NEW.name !~ '[[:cntrl:]]' AND length(NEW.name) <= 200) IS NOT TRUE THEN
-        problem := 'name must be one line of 1 to 200 characters';
-        advice := 'Shorten name, or leave it out to use host and path of the URL.';
-    ELSIF (check_interval BETWEEN 1 AND 86400) IS NOT TRUE THEN
-        problem := format('check_interval must be between 1 second and 1 day, not %L', NEW.check_interval);
-        advice := 'Give check_interval like ''60 s'' or ''5 min''.';
-    ELSIF (timeout BETWEEN 0.1 AND 1800) IS NOT TRUE THEN
-        problem := format('timeout must be between 100 milliseconds and 30 minutes, not %L', NEW.timeout);
-        advice := 'Give timeout like ''10 s'' or ''500 ms''.';
-    ELSIF timeout > check_interval THEN
-        problem := format('timeout %L must not exceed check_interval %L', NEW.timeout, NEW.check_interval);
-        advice := 'Give a shorter timeout, or a longer check_interval.';
-    ELSIF retry_interval NOT BETWEEN 1 AND check_interval THEN
-        problem := format('retry_interval must be between 1 second and check_interval %L, not %L',
-                          NEW.check_interval, NEW.retry_interval);
-        advice := 'Leave retry_interval out for 10 seconds, or check_interval if that is shorter.';
-    ELSIF degraded_after <= 0 OR degraded_after > timeout THEN
-        problem := format('degraded_after must be positive and not exceed timeout %L, not %L',
-                          NEW.timeout, NEW.degraded_after);
-        advice := 'Leave degraded_after out if a slow response is as good as a fast one.';
-    ELSIF (NEW.failure_threshold BETWEEN 1 AND 10) IS NOT TRUE THEN
-        problem := format('failure_threshold must be between 1 and 10, not %s',
-                          coalesce(NEW.failure_threshold::text, 'null'));
-        advice := 'failure_threshold is the number of failures in a row that open an incident.';
-    ELSIF (NEW.success_threshold BETWEEN 1 AND 10) IS NOT TRUE THEN
-        problem := format('success_threshold must be between 1 and 10, not %s',
-                          coalesce(NEW.success_threshold::text, 'null'));
-        advice := 'success_threshold is the number of successes in a row that resolve an incident.';
-    ELSIF TG_OP = 'INSERT' THEN
-        PERFORM pulsimo.validate_endpoint(NEW.url, NEW.options);
-    ELSIF NEW.project_id <> OLD.project_id AND NOT EXISTS (
-            SELECT FROM pulsimo.projects o JOIN pulsimo.projects n ON n.organization_id = o.organization_id
-            WHERE o.id = OLD.project_id AND n.id = NEW.project_id) THEN
-        problem := format('project %s is not of the organization of the endpoint', NEW.project_id);
-        advice := 'Its history belongs to that organization: add a new endpoint in the other one.';
-    END IF;
-    IF problem IS NULL AND TG_OP = 'UPDATE' AND (NEW.url <> OLD.url OR NEW.options <> OLD.options) THEN
-        PERFORM pulsimo.validate_endpoint(NEW.url, NEW.options);
-    END IF;
-    IF problem IS NOT NULL THEN
-        RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value', HINT = advice;
-    END IF;
-    NEW.check_interval := pulsimo.without_months(NEW.check_interval);
-    NEW.timeout := pulsimo.without_months(NEW.timeout);
-    NEW.retry_interval := pulsimo.without_months(NEW.retry_interval);
-    NEW.degraded_after := pulsimo.without_months(NEW.degraded_after);
-    NEW.options := NEW.options - ARRAY(SELECT o.key FROM jsonb_each(NEW.options) o WHERE o.value = 'null');
-    RETURN NEW;
-END $$;
-REVOKE ALL ON FUNCTION pulsimo.endpoint_written() FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.endpoint_written() IS
-'Trigger of pulsimo.endpoints: refuses impossible values with 22023, naming the column or option.';
-CREATE OR REPLACE TRIGGER endpoint_written BEFORE INSERT OR UPDATE ON pulsimo.endpoints
-    FOR EACH ROW EXECUTE FUNCTION pulsimo.endpoint_written();
-
--- Somebody who was granted EXECUTE on all functions could make a trigger of it on a table of their own.
-CREATE OR REPLACE FUNCTION pulsimo.require_trigger_on(expected regclass, actual oid) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF actual <> expected THEN
-        RAISE EXCEPTION 'this is a trigger of table %', expected USING ERRCODE = 'insufficient_privilege';
-    END IF;
-END $$;
-REVOKE ALL ON FUNCTION pulsimo.require_trigger_on(regclass, oid) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.require_trigger_on(regclass, oid) IS
-'Internal: raises 42501 in a trigger with the rights of the owner that is on another table.';
-
--- With the rights of the owner: whoever may pause an endpoint may not write its history otherwise.
-CREATE OR REPLACE FUNCTION pulsimo.endpoint_paused() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM pulsimo.require_trigger_on('pulsimo.endpoints', TG_RELID);
-    INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status)
-    SELECT NEW.id, greatest(clock_timestamp(), s.changed_at), c.status, coalesce(s.status, 'unknown')
-    FROM (SELECT CASE WHEN NEW.paused THEN 'paused' ELSE 'unknown' END::pulsimo.status AS status) c
-        LEFT JOIN LATERAL (
-            SELECT n.status, n.changed_at FROM pulsimo.state_changes n
-            WHERE n.endpoint_id = NEW.id ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
-        ) s ON true;
-    RETURN NULL;
-END $$;
-REVOKE ALL ON FUNCTION pulsimo.endpoint_paused() FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.endpoint_paused() IS
-'Trigger of pulsimo.endpoints: records the change of status when an endpoint is paused (paused) or resumed (unknown until the next check).';
-CREATE OR REPLACE TRIGGER endpoint_paused AFTER UPDATE OF paused ON pulsimo.endpoints
-    FOR EACH ROW WHEN (OLD.paused <> NEW.paused) EXECUTE FUNCTION pulsimo.endpoint_paused();
-
--- The history of an endpoint is seen in the project it is in.
-CREATE OR REPLACE FUNCTION pulsimo.endpoint_moved() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM pulsimo.require_trigger_on('pulsimo.endpoints', TG_RELID);
-    UPDATE pulsimo.incidents i SET project_id = NEW.project_id WHERE i.endpoint_id = NEW.id;
-    RETURN NULL;
-END $$;
-REVOKE ALL ON FUNCTION pulsimo.endpoint_moved() FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.endpoint_moved() IS
-'Trigger of pulsimo.endpoints: incidents follow an endpoint to another project.';
-CREATE OR REPLACE TRIGGER endpoint_moved AFTER UPDATE OF project_id ON pulsimo.endpoints
-    FOR EACH ROW WHEN (OLD.project_id <> NEW.project_id) EXECUTE FUNCTION pulsimo.endpoint_moved();
-
-CREATE OR REPLACE TRIGGER endpoints_changed AFTER INSERT OR UPDATE OR DELETE ON pulsimo.endpoints
-    FOR EACH ROW EXECUTE FUNCTION pulsimo.endpoints_changed();
-CREATE OR REPLACE TRIGGER endpoints_truncated AFTER TRUNCATE ON pulsimo.endpoints
-    FOR EACH STATEMENT EXECUTE FUNCTION pulsimo.endpoints_changed();
-ALTER TABLE pulsimo.endpoints ENABLE ALWAYS TRIGGER endpoints_changed;
-ALTER TABLE pulsimo.endpoints ENABLE ALWAYS TRIGGER endpoints_truncated;
+-- Adding, changing and removing what is watched. What an endpoint has to be like is in endpoint_rules.sql.
 
 CREATE OR REPLACE FUNCTION pulsimo.require_endpoint(id bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -226,6 +83,36 @@ COMMENT ON FUNCTION pulsimo.read_integer(text, jsonb, bigint, bigint) IS
 'Internal: the whole number in a JSON number, within limits.
 Errors: 22023 names the key.';
 
+CREATE OR REPLACE FUNCTION pulsimo.read_tags(key text, value jsonb) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF jsonb_typeof(value) <> 'array' OR value @? '$[*] ? (@.type() != "string")' THEN
+        RAISE EXCEPTION '% must be a list of text, not %', key, value USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = format('Give it as a JSON array: {"%s": ["eu", "checkout"]}.', key);
+    END IF;
+    RETURN ARRAY(SELECT t.tag FROM jsonb_array_elements_text(value) WITH ORDINALITY AS t (tag, place) ORDER BY t.place);
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.read_tags(text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.read_tags(text, jsonb) IS
+'Internal: the texts in a JSON array.
+Errors: 22023 names the key.';
+
+CREATE OR REPLACE FUNCTION pulsimo.read_severity(key text, value jsonb) RETURNS pulsimo.severity
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF value <> 'null' AND value <> ALL (SELECT to_jsonb(s) FROM unnest(enum_range(NULL::pulsimo.severity)) AS s) THEN
+        RAISE EXCEPTION '% must be critical, high, medium or low, not %', key, value USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = format('Give it as a JSON string: {"%s": "high"}.', key);
+    END IF;
+    RETURN value #>> '{}';
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.read_severity(text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.read_severity(text, jsonb) IS
+'Internal: the severity in a JSON string; NULL for null.
+Errors: 22023 names the key.';
+
 CREATE OR REPLACE FUNCTION pulsimo.start_if_fresh(first_endpoint bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -240,15 +127,21 @@ REVOKE ALL ON FUNCTION pulsimo.start_if_fresh(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.start_if_fresh(bigint) IS
 'Internal: switches monitoring on when this is the first endpoint of a fresh installation.';
 
+-- Dropped first, since it had fewer arguments.
+DROP FUNCTION IF EXISTS pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb);
 CREATE OR REPLACE FUNCTION pulsimo.add_endpoint(
     url text,
     name text DEFAULT NULL,
     project bigint DEFAULT NULL,
     check_interval interval DEFAULT '60 s',
     timeout interval DEFAULT '10 s',
-    failure_threshold integer DEFAULT 3,
-    success_threshold integer DEFAULT 1,
-    options jsonb DEFAULT '{}'
+    failure_threshold integer DEFAULT NULL,
+    success_threshold integer DEFAULT NULL,
+    options jsonb DEFAULT '{}',
+    cron text DEFAULT NULL,
+    timezone text DEFAULT NULL,
+    tags text[] DEFAULT '{}',
+    criticality pulsimo.severity DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -262,7 +155,7 @@ BEGIN
         PERFORM pulsimo.validate_endpoint(url, '{}');  -- before a name is made of it
     END IF;
     INSERT INTO pulsimo.endpoints (project_id, name, url, check_interval, timeout, retry_interval, degraded_after,
-                                   failure_threshold, success_threshold, options)
+                                   failure_threshold, success_threshold, options, cron, timezone, tags, criticality)
     VALUES (coalesce(project, pulsimo.default_project()),
             coalesce(name, left(rtrim(substring(url FROM '^[^:]*://([^?#]*)'), '/'), 200), ''),
             url, check_interval, timeout,
@@ -270,25 +163,31 @@ BEGIN
             pulsimo.read_duration('degraded_after', options -> 'degraded_after'),
             failure_threshold, success_threshold,
             CASE WHEN jsonb_typeof(options) = 'object' THEN options - '{retry_interval,degraded_after}'::text[]
-                 ELSE options END)
+                 ELSE options END,
+            cron, timezone, tags, criticality)
     RETURNING endpoints.id INTO new_id;
     IF pulsimo.is_operator() THEN
         PERFORM pulsimo.start_if_fresh(new_id);
     END IF;
     RETURN new_id;
 END $$;
-REVOKE ALL ON FUNCTION pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb)
-    FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb) IS
+REVOKE ALL ON FUNCTION pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb, text, text,
+                                             text[], pulsimo.severity) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.add_endpoint(text, text, bigint, interval, interval, integer, integer, jsonb, text, text,
+                                         text[], pulsimo.severity) IS
 'Adds an endpoint and returns its id. It is checked from the commit of the transaction on. The first endpoint of a fresh installation, when the operator adds it, also switches monitoring on; a database that was restored or cloned waits for start().
 url: absolute, http or https, at most 2048 bytes.
 name: as shown to people, one line of at most 200 characters; by default host and path of the URL.
 project: id of a project; by default the only one the user may add endpoints to, and for the operator the project "default", which is made when it is missing.
-check_interval: 1 second to 1 day.
+check_interval: 1 second to 1 day; not used with cron.
 timeout: 100 milliseconds to 30 minutes, not longer than check_interval.
-failure_threshold: failures in a row that make it down and open an incident, 1 to 10.
-success_threshold: successes in a row that end that, 1 to 10.
+failure_threshold: failures that make it down and open an incident, 1 to 10; NULL: as the project or organization has it, else 3. See set_health_policy().
+success_threshold: successes in a row that end that, 1 to 10; NULL likewise, else 1.
 options: how to probe and what to expect, see validate_endpoint(); besides that "retry_interval" (until the next check while failing below the threshold; default 10 seconds or check_interval if shorter) and "degraded_after" (a slower response makes it degraded; default never), both as text with a unit.
+cron: when to check it, instead of check_interval, as five fields: minute, hour, day of the month, month and day of the week. See schedule_endpoint().
+timezone: that of cron, like "Europe/Berlin"; by default that of the session.
+tags: words to find it by, at most 20 of at most 100 characters.
+criticality: how much depends on it, critical, high, medium or low: decides the severity of its incidents; NULL: high.
 Errors: 22023 names the argument or option that is not acceptable, P0002 unknown project, 42501 may not change its endpoints.
 Example: SELECT pulsimo.add_endpoint(''https://example.org/health'', check_interval => ''30 s'', options => ''{"body_contains": "ok", "degraded_after": "500 ms"}'');';
 
@@ -321,10 +220,8 @@ BEGIN
                 endpoint.degraded_after := pulsimo.read_duration('degraded_after', value -> 'degraded_after');
             END IF;
             endpoint.options := endpoint.options || (value - '{retry_interval,degraded_after}'::text[]);
-        ELSIF key = 'retry_interval' THEN
-            endpoint.retry_interval := pulsimo.read_duration(key, value);
-        ELSIF key = 'degraded_after' THEN
-            endpoint.degraded_after := pulsimo.read_duration(key, value);
+        ELSIF key = ANY (pulsimo.policy_settings()) THEN
+            endpoint := jsonb_populate_record(endpoint, pulsimo.read_policy_setting(key, value));
         ELSIF key = 'check_interval' THEN
             endpoint.check_interval := pulsimo.read_duration(key, value);
         ELSIF key = 'timeout' THEN
@@ -333,33 +230,39 @@ BEGIN
             endpoint.name := pulsimo.read_text(key, value);
         ELSIF key = 'url' THEN
             endpoint.url := pulsimo.read_text(key, value);
-        ELSIF key = 'failure_threshold' THEN
-            endpoint.failure_threshold := pulsimo.read_integer(key, value, 1, 10);
-        ELSIF key = 'success_threshold' THEN
-            endpoint.success_threshold := pulsimo.read_integer(key, value, 1, 10);
+        ELSIF key = 'cron' THEN
+            endpoint.cron := pulsimo.read_text(key, nullif(value, 'null'));
+        ELSIF key = 'timezone' THEN
+            endpoint.timezone := pulsimo.read_text(key, nullif(value, 'null'));
+        ELSIF key = 'tags' THEN
+            endpoint.tags := pulsimo.read_tags(key, value);
+        ELSIF key = 'criticality' THEN
+            endpoint.criticality := pulsimo.read_severity(key, value);
         ELSIF key = 'project' THEN
             endpoint.project_id := pulsimo.read_integer(key, value, 1, 9223372036854775807);
             PERFORM pulsimo.require_project(endpoint.project_id);
         ELSE
             RAISE EXCEPTION 'endpoints have no setting "%"', key USING
                 ERRCODE = 'invalid_parameter_value',
-                HINT = 'Known are name, url, project, check_interval, timeout, retry_interval, degraded_after, '
-                       'failure_threshold, success_threshold and options.';
+                HINT = format('Known are name, url, project, check_interval, cron, timezone, timeout, tags, criticality, '
+                              'options, %s.', array_to_string(pulsimo.policy_settings(), ', '));
         END IF;
     END LOOP;
     UPDATE pulsimo.endpoints e
     SET project_id = endpoint.project_id, name = endpoint.name, url = endpoint.url,
-        check_interval = endpoint.check_interval, timeout = endpoint.timeout,
-        retry_interval = endpoint.retry_interval, degraded_after = endpoint.degraded_after,
-        failure_threshold = endpoint.failure_threshold, success_threshold = endpoint.success_threshold,
-        options = endpoint.options
+        check_interval = endpoint.check_interval, cron = endpoint.cron, timezone = endpoint.timezone,
+        timeout = endpoint.timeout, tags = endpoint.tags, criticality = endpoint.criticality, options = endpoint.options,
+        failure_threshold = endpoint.failure_threshold, failure_window = endpoint.failure_window,
+        success_threshold = endpoint.success_threshold, retry_interval = endpoint.retry_interval,
+        degraded_after = endpoint.degraded_after, flap_start = endpoint.flap_start, flap_stop = endpoint.flap_stop,
+        auto_resolve = endpoint.auto_resolve, reference_endpoints = endpoint.reference_endpoints
     WHERE e.id = endpoint.id;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.update_endpoint(bigint, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.update_endpoint(bigint, jsonb) IS
 'Changes settings of an endpoint; those that are not named stay. Takes effect at commit, status and history stay.
-changes: a JSON object with any of name, url, project (id), check_interval, timeout, retry_interval, degraded_after (as text with a unit), failure_threshold, success_threshold and options. Options are merged: each option that is named replaces the whole option, null removes it. null for retry_interval or degraded_after gives back the default.
-Errors: P0002 unknown endpoint or project, 42501 may not change it, 22023 names the setting or option that is unknown or not acceptable. An endpoint stays in its organization.
+changes: a JSON object with any of name, url, project (id), check_interval, timeout (as text with a unit), cron, timezone, tags (a list), criticality, options and the settings of the health policy, see set_health_policy(). Options are merged: each option that is named replaces the whole option, null removes it. null for a setting of the health policy: as the project or organization has it. null for cron: checks at check_interval, which is the shortest distance between two runs unless it is given as well.
+Errors: P0002 unknown endpoint, project or reference endpoint, 42501 may not change it, 22023 names the setting or option that is unknown or not acceptable. An endpoint stays in its organization.
 Example: SELECT pulsimo.update_endpoint(1, ''{"check_interval": "30 s", "options": {"method": "HEAD", "body_contains": null}}'');';
 
 CREATE OR REPLACE FUNCTION pulsimo.pause_endpoint(id bigint) RETURNS void

@@ -11,19 +11,23 @@ DECLARE
     messages bigint[];
 BEGIN
     WITH opened AS (
-        INSERT INTO pulsimo.incidents AS i (endpoint_id, title, error_class, detail, started_at)
+        INSERT INTO pulsimo.incidents AS i (endpoint_id, title, severity, error_class, detail, started_at)
         SELECT c.endpoint_id,
                e.name || ' is ' || c.status || coalesce(': ' || left(coalesce(c.detail, c.error::text), 200), ''),
-               c.error, c.detail, c.started_at
+               pulsimo.incident_severity(e.criticality, c.error), c.error, c.detail, c.started_at
         FROM unnest(endpoint_ids, started, statuses, errors, details)
                 AS c (endpoint_id, started_at, status, error, detail)
             JOIN pulsimo.endpoints e ON e.id = c.endpoint_id
+        WHERE NOT EXISTS (  -- a repeated batch needs no new number
+            SELECT FROM pulsimo.incidents o WHERE o.endpoint_id = c.endpoint_id AND o.status <> 'resolved')
         ORDER BY c.endpoint_id
         ON CONFLICT (endpoint_id) WHERE status <> 'resolved' DO NOTHING
         RETURNING i AS incident
     ), events AS (
-        INSERT INTO pulsimo.incident_events (incident_id, event, detail)
-        SELECT (o.incident).id, 'created', (o.incident).detail FROM opened o
+        INSERT INTO pulsimo.incident_events (incident_id, event, detail, data)
+        SELECT (o.incident).id, 'created', (o.incident).detail,
+               jsonb_build_object('status', 'open', 'severity', (o.incident).severity)
+        FROM opened o
     ), sent AS (
         INSERT INTO pulsimo.outbox (topic, incident_id, payload)
         SELECT 'incident_opened', (o.incident).id, pulsimo.incident_message(o.incident, e.name, e.url, c.status)
@@ -54,10 +58,18 @@ BEGIN
         WHERE i.endpoint_id = c.endpoint_id AND i.status <> 'resolved'
         RETURNING i AS incident
     ), events AS (
-        INSERT INTO pulsimo.incident_events (incident_id, event, detail)
-        SELECT (r.incident).id, 'resolved', c.detail
+        INSERT INTO pulsimo.incident_events (incident_id, event, detail, data)
+        SELECT (r.incident).id, v.event, v.detail, v.data
         FROM resolved r JOIN unnest(endpoint_ids, details) AS c (endpoint_id, detail)
             ON c.endpoint_id = (r.incident).endpoint_id
+            CROSS JOIN LATERAL (VALUES
+                -- Now, because the checks are not kept as long as the incident.
+                (1, 'failing_checks'::pulsimo.incident_event, NULL,
+                 pulsimo.failing_checks((r.incident).endpoint_id, (r.incident).started_at, (r.incident).resolved_at)),
+                (2, 'resolved', c.detail, jsonb_build_object('status', 'resolved'))
+            ) AS v (place, event, detail, data)
+        WHERE v.data IS NOT NULL
+        ORDER BY (r.incident).id, v.place
     ), sent AS (
         INSERT INTO pulsimo.outbox (topic, incident_id, payload)
         SELECT 'incident_resolved', (r.incident).id, pulsimo.incident_message(r.incident, e.name, e.url, c.status)
@@ -75,25 +87,83 @@ COMMENT ON FUNCTION pulsimo.resolve_incidents(bigint[], timestamptz[], pulsimo.s
 
 -- The changes of these endpoints as rows. `turn` numbers the incident actions of one endpoint: after an outage of the
 -- database a batch can open, resolve and open again.
+DROP FUNCTION IF EXISTS pulsimo.parse_changes(jsonb, bigint[]);
 CREATE OR REPLACE FUNCTION pulsimo.parse_changes(changes jsonb, endpoint_ids bigint[])
-RETURNS TABLE (place bigint, endpoint_id bigint, at timestamptz, status pulsimo.status, error pulsimo.error_class,
-               detail text, incident text, turn bigint)
+RETURNS TABLE (place bigint, endpoint_id bigint, at timestamptz, status pulsimo.status, underlying pulsimo.status,
+               underlying_since timestamptz, flapping boolean, error pulsimo.error_class, detail text, incident text,
+               incident_at timestamptz, turn bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT c.place, e.id, timestamptz 'epoch' + (c.change ->> 'at')::bigint * interval '1 microsecond',
-           (c.change ->> 'status')::pulsimo.status, (c.change ->> 'error')::pulsimo.error_class, c.change ->> 'detail',
-           c.change ->> 'incident',
+    SELECT c.place, e.id, pulsimo.from_microseconds(c.change -> 'at'),
+           CASE WHEN m.maintenance THEN 'maintenance' ELSE m.status END,
+           CASE WHEN m.maintenance THEN m.status END,
+           CASE WHEN m.maintenance THEN pulsimo.from_microseconds(c.change -> 'since') END,
+           coalesce((c.change ->> 'flapping')::boolean, false),
+           (c.change ->> 'error')::pulsimo.error_class, c.change ->> 'detail', c.change ->> 'incident',
+           coalesce(pulsimo.from_microseconds(c.change -> 'incident_at'), pulsimo.from_microseconds(c.change -> 'at')),
            count(c.change ->> 'incident') OVER (PARTITION BY e.id ORDER BY c.place)
     FROM jsonb_array_elements(changes) WITH ORDINALITY AS c (change, place)
+        CROSS JOIN LATERAL (
+            SELECT (c.change ->> 'status')::pulsimo.status AS status,
+                   coalesce((c.change ->> 'maintenance')::boolean, false) AS maintenance
+        ) m
         JOIN unnest(endpoint_ids) AS e (id) ON e.id = (c.change ->> 'endpoint_id')::bigint;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.parse_changes(jsonb, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.parse_changes(jsonb, bigint[]) IS
 'Internal: the argument of record_changes() as rows, without other endpoints than these.';
 
+CREATE OR REPLACE FUNCTION pulsimo.from_microseconds(value jsonb) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT timestamptz 'epoch' + nullif(value, 'null')::bigint * interval '1 microsecond';
+$$;
+REVOKE ALL ON FUNCTION pulsimo.from_microseconds(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.from_microseconds(jsonb) IS
+'Internal: the time so many microseconds after the beginning of 1970; NULL for null.';
+
 -- A change is never dated before the one it follows, so that the newest row stays the current status even when the
 -- clock was set back, and one that changes nothing is left out: a repeated batch leaves no trace.
+CREATE OR REPLACE FUNCTION pulsimo.record_states(changes jsonb, endpoint_ids bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    flapping bigint[];
+BEGIN
+    WITH following AS (
+        SELECT p.*, (coalesce(lag(p.status) OVER w, s.status, 'unknown')) AS previous_status,
+               CASE WHEN lag(p.place) OVER w IS NULL THEN s.underlying ELSE lag(p.underlying) OVER w END AS previous_underlying,
+               coalesce(lag(p.flapping) OVER w, s.flapping, false) AS was_flapping,
+               greatest(max(p.at) OVER w, s.changed_at) AS changed_at
+        FROM pulsimo.parse_changes(changes, endpoint_ids) p
+            LEFT JOIN LATERAL (
+                SELECT n.status, n.underlying, n.flapping, n.changed_at FROM pulsimo.state_changes n
+                WHERE n.endpoint_id = p.endpoint_id
+                ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
+            ) s ON true
+        WINDOW w AS (PARTITION BY p.endpoint_id ORDER BY p.place)
+    ), calmed AS (  -- before its incident is resolved for that
+        INSERT INTO pulsimo.incident_events (incident_id, event, detail)
+        SELECT i.id, 'calm', 'The outcome of checks does not change all the time any more.'
+        FROM following f JOIN pulsimo.incidents i ON i.endpoint_id = f.endpoint_id AND i.status <> 'resolved'
+        WHERE f.was_flapping AND NOT f.flapping
+        ORDER BY f.place
+    ), written AS (
+        INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status, underlying, underlying_since,
+                                           flapping, error_class, detail)
+        SELECT f.endpoint_id, f.changed_at, f.status, f.previous_status, f.underlying, f.underlying_since, f.flapping, f.error,
+               f.detail
+        FROM following f
+        WHERE f.status <> f.previous_status OR f.underlying IS DISTINCT FROM f.previous_underlying
+            OR f.flapping <> f.was_flapping
+        ORDER BY f.place
+    )
+    SELECT array_agg(f.endpoint_id) INTO flapping FROM following f WHERE f.flapping AND NOT f.was_flapping;
+    RETURN flapping;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.record_states(jsonb, bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.record_states(jsonb, bigint[]) IS
+'Internal: the part of record_changes() that writes the history of status. Returns the endpoints that have begun to flap.';
+
 CREATE OR REPLACE FUNCTION pulsimo.record_changes(changes jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -105,40 +175,83 @@ DECLARE
         ORDER BY e.id
         FOR SHARE);
     turns bigint;
+    flapping bigint[];
     messages bigint[] := '{}';
 BEGIN
-    INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status, error_class, detail)
-    SELECT c.endpoint_id, c.changed_at, c.status, c.previous_status, c.error, c.detail
-    FROM (
-        SELECT p.*, coalesce(lag(p.status) OVER (PARTITION BY p.endpoint_id ORDER BY p.place), s.status, 'unknown')
-                   AS previous_status,
-               greatest(max(p.at) OVER (PARTITION BY p.endpoint_id ORDER BY p.place), s.changed_at) AS changed_at
-        FROM pulsimo.parse_changes(changes, watched) p
-            LEFT JOIN LATERAL (
-                SELECT n.status, n.changed_at FROM pulsimo.state_changes n
-                WHERE n.endpoint_id = p.endpoint_id
-                ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
-            ) s ON true
-    ) c
-    WHERE c.status <> c.previous_status
-    ORDER BY c.place;
-
+    flapping := pulsimo.record_states(changes, watched);
     SELECT max(p.turn) INTO turns FROM pulsimo.parse_changes(changes, watched) p;
     FOR current_turn IN 1 .. coalesce(turns, 0) LOOP
         messages := messages || (
-            SELECT pulsimo.resolve_incidents(array_agg(p.endpoint_id), array_agg(p.at), array_agg(p.status),
+            SELECT pulsimo.resolve_incidents(array_agg(p.endpoint_id), array_agg(p.incident_at), array_agg(p.status),
                                              array_agg(p.detail))
             FROM pulsimo.parse_changes(changes, watched) p WHERE p.turn = current_turn AND p.incident = 'resolve');
         messages := messages || (
-            SELECT pulsimo.open_incidents(array_agg(p.endpoint_id), array_agg(p.at), array_agg(p.status),
+            SELECT pulsimo.open_incidents(array_agg(p.endpoint_id), array_agg(p.incident_at), array_agg(p.status),
                                           array_agg(p.error), array_agg(p.detail))
             FROM pulsimo.parse_changes(changes, watched) p WHERE p.turn = current_turn AND p.incident = 'open');
     END LOOP;
+    INSERT INTO pulsimo.incident_events (incident_id, event, detail)
+        SELECT i.id, 'flapping', 'The outcome of checks changes all the time: this incident stays open until that ends.'
+        FROM pulsimo.incidents i WHERE i.endpoint_id = ANY (flapping) AND i.status <> 'resolved'
+        ORDER BY i.id;
+    PERFORM pulsimo.end_suppressions(watched);
     PERFORM pulsimo.notify_outbox(messages);
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.record_changes(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.record_changes(jsonb) IS
-'Internal: what the keeper calls with the changes of status of a batch. An array of {"endpoint_id", "at" (microseconds since 1970), "status", "error", "detail", "incident": "open" | "resolve" | null}, in the order they happened. Writes state changes, incidents, their timeline and the outbox, and announces the outbox once.';
+'Internal: what the keeper calls with the changes of status of a batch. An array of {"endpoint_id", "at" (microseconds since 1970), "status" (of the endpoint itself), "maintenance", "since" (when the status underneath began), "flapping", "error", "detail", "incident": "open" | "resolve" | null, "incident_at" (the true begin or end of the outage)}, in the order they happened. Writes state changes, incidents, their timeline and the outbox, and announces the outbox once.';
+
+-- --- what was put down to something else -----------------------------------------------------------------------------
+
+-- A cause that is itself put down to another one passes its incident on.
+CREATE OR REPLACE FUNCTION pulsimo.record_suppressions(suppressions jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO pulsimo.suppressions (endpoint_id, cause_endpoint_id, cause_incident_id, began_at)
+    SELECT DISTINCT ON (e.id) e.id, c.id,
+           coalesce((SELECT i.id FROM pulsimo.incidents i WHERE i.endpoint_id = c.id AND i.status <> 'resolved'),
+                    (SELECT o.cause_incident_id FROM pulsimo.suppressions o WHERE o.endpoint_id = c.id AND o.ended_at IS NULL)),
+           pulsimo.from_microseconds(s.suppression -> 'at')
+    FROM jsonb_array_elements(suppressions) WITH ORDINALITY AS s (suppression, place)
+        JOIN pulsimo.endpoints e ON e.id = (s.suppression ->> 'endpoint_id')::bigint AND NOT e.paused
+        JOIN pulsimo.endpoints c ON c.id = (s.suppression ->> 'cause')::bigint
+    ORDER BY e.id, s.place DESC
+    ON CONFLICT (endpoint_id) WHERE ended_at IS NULL DO UPDATE
+        SET cause_endpoint_id = excluded.cause_endpoint_id,
+            cause_incident_id = coalesce(excluded.cause_incident_id, suppressions.cause_incident_id);
+$$;
+REVOKE ALL ON FUNCTION pulsimo.record_suppressions(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.record_suppressions(jsonb) IS
+'Internal: what the keeper calls with the endpoints that are down without an incident, because what they need is down: an array of {"endpoint_id", "at" (microseconds since 1970), "cause" (id of the endpoint it needs)}.';
+
+CREATE OR REPLACE FUNCTION pulsimo.end_suppressions(endpoint_ids bigint[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE pulsimo.suppressions s
+    SET ended_at = greatest(s.began_at, CASE WHEN i.started_at IS NOT NULL THEN i.created_at ELSE n.changed_at END)
+    FROM unnest(endpoint_ids) AS e (id)
+        LEFT JOIN pulsimo.incidents i ON i.endpoint_id = e.id AND i.status <> 'resolved'
+        LEFT JOIN LATERAL (
+            SELECT c.status, c.changed_at FROM pulsimo.state_changes c
+            WHERE c.endpoint_id = e.id ORDER BY c.changed_at DESC, c.id DESC LIMIT 1
+        ) n ON true
+    WHERE s.endpoint_id = e.id AND s.ended_at IS NULL AND (i.id IS NOT NULL OR n.status <> 'down');
+$$;
+REVOKE ALL ON FUNCTION pulsimo.end_suppressions(bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.end_suppressions(bigint[]) IS
+'Internal: ends the suppression of those that are not down any more, or have an incident of their own by now.';
+
+-- The first one stays: it is what was seen when the incident opened.
+CREATE OR REPLACE FUNCTION pulsimo.record_excerpts(excerpts jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO pulsimo.incident_excerpts (incident_id, checked_at, excerpt)
+    SELECT i.id, pulsimo.from_microseconds(x.excerpt -> 'at'), x.excerpt -> 'excerpt'
+    FROM jsonb_array_elements(excerpts) WITH ORDINALITY AS x (excerpt, place)
+        JOIN pulsimo.incidents i ON i.endpoint_id = (x.excerpt ->> 'endpoint_id')::bigint AND i.status <> 'resolved'
+    ORDER BY i.id, x.place
+    ON CONFLICT (incident_id) DO NOTHING;
+$$;
+REVOKE ALL ON FUNCTION pulsimo.record_excerpts(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.record_excerpts(jsonb) IS
+'Internal: what the keeper calls with what the probe saw of endpoints whose incident opens: an array of {"endpoint_id", "at" (microseconds since 1970), "excerpt"}.';
 
 -- With the rights of the owner: whoever may remove an endpoint may not write incidents otherwise.
 CREATE OR REPLACE FUNCTION pulsimo.endpoint_removed() RETURNS trigger
@@ -154,49 +267,3 @@ COMMENT ON FUNCTION pulsimo.endpoint_removed() IS
 'Trigger of pulsimo.endpoints: resolves the open incident of an endpoint that is deleted.';
 CREATE OR REPLACE TRIGGER endpoint_removed BEFORE DELETE ON pulsimo.endpoints
     FOR EACH ROW EXECUTE FUNCTION pulsimo.endpoint_removed();
-
--- Fills in, and writes no other row: it also fires when an older dump is restored.
-CREATE OR REPLACE FUNCTION pulsimo.incident_written() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF NEW.organization_id IS NULL THEN
-        SELECT p.organization_id, p.id INTO NEW.organization_id, NEW.project_id
-        FROM pulsimo.endpoints e JOIN pulsimo.projects p ON p.id = e.project_id WHERE e.id = NEW.endpoint_id;
-    END IF;
-    RETURN NEW;
-END $$;
-REVOKE ALL ON FUNCTION pulsimo.incident_written() FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.incident_written() IS
-'Trigger of pulsimo.incidents: fills in organization and project from the endpoint.';
-CREATE OR REPLACE TRIGGER incident_written BEFORE INSERT ON pulsimo.incidents
-    FOR EACH ROW EXECUTE FUNCTION pulsimo.incident_written();
-
-CREATE OR REPLACE FUNCTION pulsimo.incident_timeline(incident_id bigint)
-RETURNS TABLE (happened_at timestamptz, event text, detail text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pulsimo.incidents i WHERE i.id = incident_id) THEN
-        RAISE EXCEPTION 'incident % does not exist', coalesce(incident_id::text, 'null') USING
-            ERRCODE = 'no_data_found',
-            HINT = 'The table pulsimo.incidents lists all incidents, the view pulsimo.active_incidents the open ones.';
-    END IF;
-    RETURN QUERY
-    SELECT t.happened_at, t.event, t.detail
-    FROM (
-        SELECT v.happened_at, 1 AS rank, v.id, v.event::text, v.detail
-        FROM pulsimo.incident_events v WHERE v.incident_id = incident_timeline.incident_id
-        UNION ALL
-        SELECT s.changed_at, 0, s.id, 'status',
-               s.previous_status || ' to ' || s.status || coalesce(': ' || coalesce(s.detail, s.error_class::text), '')
-        FROM pulsimo.incidents i
-            JOIN pulsimo.state_changes s ON s.endpoint_id = i.endpoint_id
-                AND s.changed_at BETWEEN i.started_at AND coalesce(i.resolved_at, 'infinity')
-        WHERE i.id = incident_timeline.incident_id
-    ) t
-    ORDER BY t.happened_at, t.rank, t.id;
-END $$;
-REVOKE ALL ON FUNCTION pulsimo.incident_timeline(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.incident_timeline(bigint) IS
-'What happened to an incident, in order: the events of the incident (created, resolved ...) and meanwhile the changes of status of its endpoint (event "status"). A status is dated when it began, an event when it happened; so the time from the first "status" to "created" is how long the failure took to be believed.
-Errors: P0002 unknown incident.
-Example: SELECT * FROM pulsimo.incident_timeline(1);';

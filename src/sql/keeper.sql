@@ -16,7 +16,7 @@ COMMENT ON FUNCTION pulsimo.checks_since(bigint, timestamptz, integer) IS
 'Internal: the newest checks of an endpoint that are not older than a time.';
 
 -- Built for 100 000 endpoints: nested index look-ups. The last checks are what the counters of src/health are found
--- again from: ten, since no threshold is higher, and a hundred where our own trouble, which counts for nothing, lies
+-- again from: twenty, since no window is longer, and two hundred where our own trouble, which counts for nothing, lies
 -- between them. Compiling the plan, with its scan per partition, takes longer than running it.
 -- Dropped first, since its columns have been others.
 DROP FUNCTION IF EXISTS pulsimo.keeper_endpoints(bigint[]);
@@ -25,7 +25,9 @@ RETURNS TABLE (id bigint, url text, interval_us bigint, timeout_us bigint, retry
                failure_threshold integer, success_threshold integer, options text, status text, since_us bigint,
                incident_open boolean, recent_outcomes text[], recent_checked_us bigint[], certificate_issuer text,
                certificate_expires_s bigint, blocked_networks text, allowed_networks text, secret_names text[],
-               secret_contexts text[], sealed_secrets text[])
+               secret_contexts text[], sealed_secrets text[], cron text, timezone text, failure_window integer,
+               flap_start integer, flap_stop integer, auto_resolve boolean, reference_ids bigint[], upstream_ids bigint[],
+               changed_us bigint, maintenance boolean, flapping boolean, closed_us bigint, suppressed_by bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     IF ids IS NULL THEN
@@ -35,18 +37,25 @@ BEGIN
     SELECT e.id, e.url,
            (extract(epoch FROM e.check_interval) * 1000000)::bigint,
            (extract(epoch FROM e.timeout) * 1000000)::bigint,
-           (least(extract(epoch FROM coalesce(e.retry_interval, '10 s')), extract(epoch FROM e.check_interval))
-               * 1000000)::bigint,
-           coalesce((extract(epoch FROM e.degraded_after) * 1000000)::bigint, 0),
-           e.failure_threshold, e.success_threshold, e.options::text,
-           CASE WHEN s.status IN ('up', 'degraded', 'down') THEN s.status::text ELSE 'unknown' END,
-           coalesce((extract(epoch FROM s.changed_at) * 1000000)::bigint, 0),
-           EXISTS (SELECT FROM pulsimo.incidents i WHERE i.endpoint_id = e.id AND i.status <> 'resolved'),
-           coalesce(hundred.outcomes, ten.outcomes, '{}'), coalesce(hundred.checked_us, ten.checked_us, '{}'),
+           (extract(epoch FROM y.retry_interval) * 1000000)::bigint,
+           coalesce((extract(epoch FROM y.degraded_after) * 1000000)::bigint, 0),
+           y.failure_threshold, y.success_threshold, e.options::text,
+           u.status, coalesce((extract(epoch FROM u.since) * 1000000)::bigint, 0),
+           i.is_open,
+           coalesce(many.outcomes, few.outcomes, '{}'), coalesce(many.checked_us, few.checked_us, '{}'),
            coalesce(c.issuer, ''), coalesce(extract(epoch FROM c.expires_at)::bigint, 0),
-           o.blocked_networks, o.allowed_networks, x.names, x.contexts, x.sealed
+           o.blocked_networks, o.allowed_networks, x.names, x.contexts, x.sealed,
+           coalesce(e.cron, ''), coalesce(e.timezone, ''), y.failure_window, y.flap_start, y.flap_stop,
+           y.auto_resolve AND NOT i.was_reopened,  -- by a person, who knows better
+           y.reference_endpoints,
+           ARRAY(SELECT d.depends_on FROM pulsimo.dependencies d
+                 WHERE d.endpoint_id = e.id AND d.kind = 'strong' AND d.role <> 'fallback'),
+           coalesce((extract(epoch FROM s.changed_at) * 1000000)::bigint, 0),
+           coalesce(s.status = 'maintenance', false), coalesce(s.flapping, false),
+           coalesce((extract(epoch FROM l.closed_at) * 1000000)::bigint, 0), coalesce(l.suppressed_by, 0)
     FROM unnest(ids) AS wanted (id)
         JOIN pulsimo.endpoints e ON e.id = wanted.id AND NOT e.paused
+        JOIN pulsimo.endpoint_policy y ON y.id = e.id
         JOIN pulsimo.projects p ON p.id = e.project_id
         JOIN pulsimo.organizations o ON o.id = p.organization_id
         LEFT JOIN LATERAL (
@@ -57,26 +66,40 @@ BEGIN
                 AND (k.hosts IS NULL OR pulsimo.url_host(e.url) = ANY (k.hosts))
         ) x ON e.options::text LIKE '%"secret"%'
         LEFT JOIN LATERAL (
-            SELECT n.status, n.changed_at FROM pulsimo.state_changes n
+            SELECT n.status, n.changed_at, n.underlying, n.underlying_since, n.flapping FROM pulsimo.state_changes n
             WHERE n.endpoint_id = e.id ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
         ) s ON true
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN v.status IN ('up', 'degraded', 'down') THEN v.status::text ELSE 'unknown' END AS status, v.since
+            FROM (SELECT coalesce(s.underlying, s.status) AS status, coalesce(s.underlying_since, s.changed_at) AS since) v
+        ) u
+        CROSS JOIN LATERAL (
+            SELECT count(*) > 0 AS is_open, coalesce(bool_or(n.reopened > 0), false) AS was_reopened
+            FROM pulsimo.incidents n WHERE n.endpoint_id = e.id AND n.status <> 'resolved'
+        ) i
+        LEFT JOIN LATERAL (
+            SELECT (SELECT max(r.resolved_at) FROM pulsimo.incidents r
+                    WHERE r.endpoint_id = e.id AND r.resolved_at >= u.since) AS closed_at,
+                   (SELECT q.cause_endpoint_id FROM pulsimo.suppressions q
+                    WHERE q.endpoint_id = e.id AND q.ended_at IS NULL) AS suppressed_by
+        ) l ON u.status = 'down' AND NOT i.is_open
         CROSS JOIN LATERAL (
             SELECT array_agg(h.status ORDER BY h.checked_us) AS outcomes,
                    array_agg(h.checked_us ORDER BY h.checked_us) AS checked_us,
                    bool_or(h.status = 'unknown') AS trouble
-            FROM pulsimo.checks_since(e.id, s.changed_at, 10) h
-        ) ten
+            FROM pulsimo.checks_since(e.id, u.since, 20) h
+        ) few
         CROSS JOIN LATERAL (
             SELECT array_agg(h.status ORDER BY h.checked_us) AS outcomes,
                    array_agg(h.checked_us ORDER BY h.checked_us) AS checked_us
-            FROM pulsimo.checks_since(e.id, s.changed_at, 100) h
-            WHERE ten.trouble
-        ) hundred
+            FROM pulsimo.checks_since(e.id, u.since, 200) h
+            WHERE few.trouble
+        ) many
         LEFT JOIN pulsimo.certificates c ON c.endpoint_id = e.id;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.keeper_endpoints(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.keeper_endpoints(bigint[]) IS
-'Internal: the endpoints with these ids, or all, as the keeper needs them; paused ones are left out. Durations and times are microseconds (certificate_expires_s: seconds), 0 stands for none. The recent checks are those of the current status, the oldest first; the secrets those that the options refer to and that may go to the host of the URL, sealed, in hexadecimal digits.';
+'Internal: the endpoints with these ids, or all, as the keeper needs them; paused ones are left out. Durations and times are microseconds (certificate_expires_s: seconds), 0 stands for none. status, since_us and the recent checks, the oldest first, are those of the endpoint itself, maintenance or not; changed_us is when the newest row of state_changes was dated; closed_us when somebody resolved the incident of an endpoint that is down; upstream_ids what it strongly depends on; the secrets those that the options refer to and that may go to the host of the URL, sealed, in hexadecimal digits.';
 
 CREATE OR REPLACE FUNCTION pulsimo.record_certificates(certificates jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

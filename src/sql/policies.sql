@@ -145,6 +145,87 @@ DROP POLICY IF EXISTS tenant_sees ON pulsimo.outbox;
 CREATE POLICY tenant_sees ON pulsimo.outbox FOR SELECT
     USING (EXISTS (SELECT FROM pulsimo.incidents i WHERE i.id = incident_id));
 
+ALTER TABLE pulsimo.maintenance_windows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.maintenance_windows FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.maintenance_windows;
+CREATE POLICY tenant_sees ON pulsimo.maintenance_windows FOR SELECT
+    USING (CASE WHEN endpoint_id IS NOT NULL THEN pulsimo.has_permission('endpoint.view', endpoint_id)
+                WHEN project_id IS NOT NULL THEN pulsimo.has_permission('project.view', project_id)
+                ELSE pulsimo.has_permission('organization.view', organization_id) END);
+
+ALTER TABLE pulsimo.dependencies ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.dependencies FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.dependencies;
+CREATE POLICY tenant_sees ON pulsimo.dependencies FOR SELECT
+    USING (pulsimo.has_permission('endpoint.view', endpoint_id) AND pulsimo.has_permission('endpoint.view', depends_on));
+
+ALTER TABLE pulsimo.suppressions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.suppressions FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.suppressions;
+CREATE POLICY tenant_sees ON pulsimo.suppressions FOR SELECT
+    USING (pulsimo.has_permission('endpoint.view', endpoint_id));
+
+-- Nobody's business but that of the functions.
+ALTER TABLE pulsimo.incident_numbers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.incident_numbers FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE pulsimo.incident_endpoints ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.incident_endpoints FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.incident_endpoints;
+CREATE POLICY tenant_sees ON pulsimo.incident_endpoints FOR SELECT
+    USING (pulsimo.has_permission('endpoint.view', endpoint_id)
+           AND EXISTS (SELECT FROM pulsimo.incidents i WHERE i.id = incident_id));
+
+ALTER TABLE pulsimo.incident_assignees ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.incident_assignees FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.incident_assignees;
+CREATE POLICY tenant_sees ON pulsimo.incident_assignees FOR SELECT
+    USING (EXISTS (SELECT FROM pulsimo.incidents i WHERE i.id = incident_id));
+
+ALTER TABLE pulsimo.incident_notes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.incident_notes FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.incident_notes;
+CREATE POLICY tenant_sees ON pulsimo.incident_notes FOR SELECT
+    USING (EXISTS (SELECT FROM pulsimo.incidents i WHERE i.id = incident_id));
+
+ALTER TABLE pulsimo.incident_excerpts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.incident_excerpts FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.incident_excerpts;
+CREATE POLICY tenant_sees ON pulsimo.incident_excerpts FOR SELECT
+    USING (EXISTS (SELECT FROM pulsimo.incidents i WHERE i.id = incident_id));
+
+ALTER TABLE pulsimo.postmortems ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.postmortems FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.postmortems;
+CREATE POLICY tenant_sees ON pulsimo.postmortems FOR SELECT
+    USING (EXISTS (SELECT FROM pulsimo.incidents i WHERE i.id = incident_id));
+
+ALTER TABLE pulsimo.action_items ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.action_items FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.action_items;
+CREATE POLICY tenant_sees ON pulsimo.action_items FOR SELECT
+    USING (EXISTS (SELECT FROM pulsimo.incidents i WHERE i.id = incident_id));
+
+ALTER TABLE pulsimo.incident_links ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.incident_links FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.incident_links;
+CREATE POLICY tenant_sees ON pulsimo.incident_links FOR SELECT
+    USING (EXISTS (SELECT FROM pulsimo.incidents i WHERE i.id = incident_id)
+           AND EXISTS (SELECT FROM pulsimo.incidents i WHERE i.id = other_id));
+
+ALTER TABLE pulsimo.deployments ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.deployments FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.deployments;
+CREATE POLICY tenant_sees ON pulsimo.deployments FOR SELECT
+    USING (CASE WHEN project_id IS NOT NULL THEN pulsimo.has_permission('project.view', project_id)
+                ELSE pulsimo.has_permission('organization.view', organization_id) END);
+
+ALTER TABLE pulsimo.response_goals ENABLE ROW LEVEL SECURITY;
+ALTER TABLE pulsimo.response_goals FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_sees ON pulsimo.response_goals;
+CREATE POLICY tenant_sees ON pulsimo.response_goals FOR SELECT
+    USING (pulsimo.has_permission('organization.view', organization_id));
+
 -- A partition is a table of its own to whoever names it, and LIKE copies no policies. One that came otherwise may have
 -- policies of its own: exactly that of the parent is what it shall have.
 CREATE OR REPLACE FUNCTION pulsimo.is_protected(partition regclass) RETURNS boolean

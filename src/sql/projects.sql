@@ -14,6 +14,20 @@ REVOKE ALL ON FUNCTION pulsimo.require_project(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.require_project(bigint) IS
 'Internal: raises P0002 when there is no project of this id.';
 
+CREATE OR REPLACE FUNCTION pulsimo.require_organization(organization bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pulsimo.organizations o
+                   WHERE o.id = organization AND pulsimo.has_permission('organization.view', o.id)) THEN
+        RAISE EXCEPTION 'organization % does not exist', coalesce(organization::text, 'null') USING
+            ERRCODE = 'no_data_found',
+            HINT = 'The table pulsimo.organizations lists the organizations with their ids.';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_organization(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_organization(bigint) IS
+'Internal: raises P0002 when there is no organization of this id.';
+
 -- ON CONFLICT makes the second of two sessions wait for the first, and then use what that one made.
 CREATE OR REPLACE FUNCTION pulsimo.default_project() RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

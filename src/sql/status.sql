@@ -24,7 +24,7 @@ COMMENT ON COLUMN pulsimo.endpoint_status.uptime_24h IS 'uptime of the last 24 h
 COMMENT ON COLUMN pulsimo.endpoint_status.next_check IS 'when the next check starts; NULL while paused or stopped';
 
 CREATE OR REPLACE VIEW pulsimo.schedule WITH (security_invoker = true) AS
-SELECT f.id, f.name, f.check_interval, f.checked_at AS last_check, f.next_check, f.retrying
+SELECT f.id, f.name, f.check_interval, f.checked_at AS last_check, f.next_check, f.retrying, f.cron, f.timezone
 FROM pulsimo.endpoint_facts f
 WHERE NOT f.paused
 ORDER BY f.next_check, f.id;
@@ -34,19 +34,24 @@ COMMENT ON VIEW pulsimo.schedule IS
 Example: SELECT name, next_check - now() AS due_in FROM pulsimo.schedule LIMIT 10;';
 COMMENT ON COLUMN pulsimo.schedule.id IS 'id of the endpoint';
 COMMENT ON COLUMN pulsimo.schedule.name IS 'name of the endpoint';
-COMMENT ON COLUMN pulsimo.schedule.check_interval IS 'time between two regular checks';
+COMMENT ON COLUMN pulsimo.schedule.check_interval IS
+'time between two regular checks; with cron the shortest distance between two runs';
 COMMENT ON COLUMN pulsimo.schedule.last_check IS 'start of the last check; NULL before the first';
 COMMENT ON COLUMN pulsimo.schedule.next_check IS 'when the next check starts; NULL while monitoring is stopped';
 COMMENT ON COLUMN pulsimo.schedule.retrying IS
 'whether it comes early, after retry_interval, because the last check failed and the threshold is not reached yet';
+COMMENT ON COLUMN pulsimo.schedule.cron IS 'when it is checked, as a cron expression; NULL: every check_interval';
+COMMENT ON COLUMN pulsimo.schedule.timezone IS 'the time zone of cron';
 
 -- The list of states instead of "not resolved", because that is what the index on (status, created_at) can serve.
 CREATE OR REPLACE VIEW pulsimo.active_incidents WITH (security_invoker = true) AS
 SELECT i.id, i.severity, i.status, i.title, i.endpoint_id, e.name AS endpoint, p.name AS project, i.error_class,
-       i.detail, i.started_at, statement_timestamp() - i.started_at AS duration
+       i.detail, i.started_at, statement_timestamp() - i.started_at AS duration, i.number, i.priority, a.assignees,
+       coalesce(i.muted_until > statement_timestamp(), false) AS muted
 FROM pulsimo.incidents i
     LEFT JOIN pulsimo.endpoints e ON e.id = i.endpoint_id
-    LEFT JOIN pulsimo.projects p ON p.id = e.project_id
+    LEFT JOIN pulsimo.projects p ON p.id = coalesce(e.project_id, i.project_id)
+    LEFT JOIN LATERAL pulsimo.people_of(i.id) a ON true
 WHERE i.status IN ('open', 'acknowledged', 'investigating')
 ORDER BY i.severity, i.started_at, i.id;
 REVOKE ALL ON pulsimo.active_incidents FROM PUBLIC;
@@ -59,11 +64,15 @@ COMMENT ON COLUMN pulsimo.active_incidents.status IS 'open, acknowledged or inve
 COMMENT ON COLUMN pulsimo.active_incidents.title IS 'endpoint and reason in one line';
 COMMENT ON COLUMN pulsimo.active_incidents.endpoint_id IS 'id of the endpoint';
 COMMENT ON COLUMN pulsimo.active_incidents.endpoint IS 'name of the endpoint';
-COMMENT ON COLUMN pulsimo.active_incidents.project IS 'name of the project of the endpoint';
+COMMENT ON COLUMN pulsimo.active_incidents.project IS 'name of the project of the endpoint, or of the incident';
 COMMENT ON COLUMN pulsimo.active_incidents.error_class IS 'kind of the failure that opened it';
 COMMENT ON COLUMN pulsimo.active_incidents.detail IS 'the failure that opened it, in words';
 COMMENT ON COLUMN pulsimo.active_incidents.started_at IS 'start of the first failed check';
 COMMENT ON COLUMN pulsimo.active_incidents.duration IS 'time since then';
+COMMENT ON COLUMN pulsimo.active_incidents.number IS 'INC-YYYY-NNNNNN, unique in the organization';
+COMMENT ON COLUMN pulsimo.active_incidents.priority IS 'high, medium or low; NULL: nobody has set one';
+COMMENT ON COLUMN pulsimo.active_incidents.assignees IS 'names of the people it is assigned to; NULL: nobody';
+COMMENT ON COLUMN pulsimo.active_incidents.muted IS 'whether nobody is told of it at present';
 
 CREATE OR REPLACE VIEW pulsimo.worker_status WITH (security_invoker = true) AS
 SELECT w.pid, w.role, w.prober, w.endpoints, w.running, w.queued, w.lateness, w.max_lateness, w.checks, w.failures,

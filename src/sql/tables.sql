@@ -10,7 +10,10 @@ REVOKE ALL ON pulsimo.organizations, pulsimo.users, pulsimo.memberships, pulsimo
     pulsimo.audit_log, pulsimo.access_roles, pulsimo.projects,
     pulsimo.project_members, pulsimo.endpoints,
     pulsimo.health_checks, pulsimo.state_changes, pulsimo.certificates, pulsimo.incidents, pulsimo.incident_events,
-    pulsimo.outbox, pulsimo.state, pulsimo.dump_info FROM PUBLIC;
+    pulsimo.outbox, pulsimo.maintenance_windows, pulsimo.dependencies, pulsimo.suppressions, pulsimo.incident_numbers,
+    pulsimo.incident_endpoints, pulsimo.incident_assignees, pulsimo.incident_notes, pulsimo.incident_links,
+    pulsimo.incident_excerpts, pulsimo.postmortems, pulsimo.action_items, pulsimo.deployments, pulsimo.response_goals,
+    pulsimo.state, pulsimo.dump_info FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA pulsimo FROM PUBLIC;
 REVOKE ALL ON SCHEMA pulsimo FROM PUBLIC;
 
@@ -26,6 +29,12 @@ COMMENT ON TYPE pulsimo.organization_role IS 'What a member may do in an organiz
 COMMENT ON TYPE pulsimo.project_role IS 'What somebody may do in a single project.';
 COMMENT ON TYPE pulsimo.user_status IS 'The state of an account or a membership; only active ones have rights. invited is somebody who has not accepted yet.';
 COMMENT ON TYPE pulsimo.incident_event IS 'What can happen to an incident.';
+COMMENT ON TYPE pulsimo.priority IS 'In which order people want to deal with incidents.';
+COMMENT ON TYPE pulsimo.dependency_kind IS 'How one endpoint needs another: strong: it is down without it; weak: it works less well without it; monitoring: it only watches it.';
+COMMENT ON TYPE pulsimo.dependency_role IS 'What the endpoint that is needed is for. One that has a fallback is no single point of failure.';
+COMMENT ON TYPE pulsimo.note_category IS 'What a note is about.';
+COMMENT ON TYPE pulsimo.incident_link IS 'How an incident relates to another one.';
+COMMENT ON TYPE pulsimo.root_cause_category IS 'What kind of thing caused an incident.';
 
 COMMENT ON TABLE pulsimo.organizations IS 'Tenants. The one named "default" is made by the first add_endpoint() that names no project.';
 COMMENT ON COLUMN pulsimo.organizations.id IS 'given by the database';
@@ -36,6 +45,15 @@ COMMENT ON COLUMN pulsimo.organizations.max_checks_per_minute IS 'most regular c
 COMMENT ON COLUMN pulsimo.organizations.max_users IS 'most people in it and its projects; NULL: no limit';
 COMMENT ON COLUMN pulsimo.organizations.blocked_networks IS 'networks that its endpoints must not be in, besides those that pulsimo.blocked_networks forbids everybody';
 COMMENT ON COLUMN pulsimo.organizations.allowed_networks IS 'exceptions to blocked_networks, and to these alone';
+COMMENT ON COLUMN pulsimo.organizations.failure_threshold IS 'for its endpoints, see endpoints; NULL: the default';
+COMMENT ON COLUMN pulsimo.organizations.failure_window IS 'for its endpoints, see endpoints; NULL: the default';
+COMMENT ON COLUMN pulsimo.organizations.success_threshold IS 'for its endpoints, see endpoints; NULL: the default';
+COMMENT ON COLUMN pulsimo.organizations.retry_interval IS 'for its endpoints, see endpoints; NULL: the default';
+COMMENT ON COLUMN pulsimo.organizations.degraded_after IS 'for its endpoints, see endpoints; NULL: the default';
+COMMENT ON COLUMN pulsimo.organizations.flap_start IS 'for its endpoints, see endpoints; NULL: the default';
+COMMENT ON COLUMN pulsimo.organizations.flap_stop IS 'for its endpoints, see endpoints; NULL: the default';
+COMMENT ON COLUMN pulsimo.organizations.auto_resolve IS 'for its endpoints, see endpoints; NULL: the default';
+COMMENT ON COLUMN pulsimo.organizations.reference_endpoints IS 'for its endpoints, see endpoints; NULL: the default';
 
 COMMENT ON TABLE pulsimo.users IS 'People.';
 COMMENT ON COLUMN pulsimo.users.id IS 'given by the database';
@@ -135,6 +153,15 @@ COMMENT ON COLUMN pulsimo.projects.id IS 'given by the database; the argument pr
 COMMENT ON COLUMN pulsimo.projects.name IS 'one line of at most 200 characters, unique within the organization';
 COMMENT ON COLUMN pulsimo.projects.created_at IS 'when it was added';
 COMMENT ON COLUMN pulsimo.projects.organization_id IS 'the organization it belongs to';
+COMMENT ON COLUMN pulsimo.projects.failure_threshold IS 'for its endpoints, see endpoints; NULL: as the organization has it';
+COMMENT ON COLUMN pulsimo.projects.failure_window IS 'for its endpoints, see endpoints; NULL: as the organization has it';
+COMMENT ON COLUMN pulsimo.projects.success_threshold IS 'for its endpoints, see endpoints; NULL: as the organization has it';
+COMMENT ON COLUMN pulsimo.projects.retry_interval IS 'for its endpoints, see endpoints; NULL: as the organization has it';
+COMMENT ON COLUMN pulsimo.projects.degraded_after IS 'for its endpoints, see endpoints; NULL: as the organization has it';
+COMMENT ON COLUMN pulsimo.projects.flap_start IS 'for its endpoints, see endpoints; NULL: as the organization has it';
+COMMENT ON COLUMN pulsimo.projects.flap_stop IS 'for its endpoints, see endpoints; NULL: as the organization has it';
+COMMENT ON COLUMN pulsimo.projects.auto_resolve IS 'for its endpoints, see endpoints; NULL: as the organization has it';
+COMMENT ON COLUMN pulsimo.projects.reference_endpoints IS 'for its endpoints, see endpoints; NULL: as the organization has it';
 
 COMMENT ON TABLE pulsimo.project_members IS 'Who has a role in a single project, besides that in its organization. Goes with either of them.';
 COMMENT ON COLUMN pulsimo.project_members.project_id IS 'the project';
@@ -148,16 +175,25 @@ COMMENT ON COLUMN pulsimo.endpoints.id IS 'given by the database';
 COMMENT ON COLUMN pulsimo.endpoints.project_id IS 'the project it belongs to';
 COMMENT ON COLUMN pulsimo.endpoints.name IS 'as shown to people, one line of at most 200 characters';
 COMMENT ON COLUMN pulsimo.endpoints.url IS 'absolute http or https URL of at most 2048 bytes';
-COMMENT ON COLUMN pulsimo.endpoints.check_interval IS 'time between two regular checks, 1 second to 1 day';
+COMMENT ON COLUMN pulsimo.endpoints.check_interval IS 'time between two regular checks, 1 second to 1 day; with cron the shortest distance between two runs, filled in';
 COMMENT ON COLUMN pulsimo.endpoints.timeout IS 'longest time a check may take, 100 milliseconds to 30 minutes, at most check_interval';
 COMMENT ON COLUMN pulsimo.endpoints.retry_interval IS
-'time until the next check while failing below the threshold, 1 second to check_interval; NULL: 10 seconds or check_interval if shorter';
-COMMENT ON COLUMN pulsimo.endpoints.degraded_after IS 'a slower response is degraded, at most timeout; NULL: never';
-COMMENT ON COLUMN pulsimo.endpoints.failure_threshold IS 'failures in a row that make it down, 1 to 10';
-COMMENT ON COLUMN pulsimo.endpoints.success_threshold IS 'successes in a row that end that, 1 to 10';
+'time until the next check while failing below the threshold, 1 second to check_interval; NULL: as the project or organization has it, else 10 seconds, and never longer than check_interval';
+COMMENT ON COLUMN pulsimo.endpoints.degraded_after IS 'a slower response is degraded, at most timeout; NULL: as the project or organization has it, else never';
+COMMENT ON COLUMN pulsimo.endpoints.failure_threshold IS 'failures that make it down, 1 to 10: in a row, or of the last failure_window checks; NULL: as the project or organization has it, else 3';
+COMMENT ON COLUMN pulsimo.endpoints.success_threshold IS 'successes in a row that end that, 1 to 10; NULL: as the project or organization has it, else 1';
 COMMENT ON COLUMN pulsimo.endpoints.options IS 'how to probe and what to expect, a JSON object of at most 2 MiB';
 COMMENT ON COLUMN pulsimo.endpoints.paused IS 'whether its checks are suspended';
 COMMENT ON COLUMN pulsimo.endpoints.created_at IS 'when it was added';
+COMMENT ON COLUMN pulsimo.endpoints.cron IS 'when it is checked, as a cron expression of five fields; NULL: every check_interval';
+COMMENT ON COLUMN pulsimo.endpoints.timezone IS 'the time zone of cron, a name of pg_timezone_names';
+COMMENT ON COLUMN pulsimo.endpoints.tags IS 'words to find it by, at most 20';
+COMMENT ON COLUMN pulsimo.endpoints.criticality IS 'how much depends on it: decides the severity of its incidents; NULL: high';
+COMMENT ON COLUMN pulsimo.endpoints.failure_window IS 'the number of last checks of which failure_threshold have to fail, up to 20; not more than failure_threshold: in a row; NULL: as the project or organization has it, else in a row';
+COMMENT ON COLUMN pulsimo.endpoints.flap_start IS 'how often, in percent of the last 20 checks, the outcome has to change for the endpoint to count as flapping; 0: never; NULL: as the project or organization has it, else 50';
+COMMENT ON COLUMN pulsimo.endpoints.flap_stop IS 'the percentage at which that ends; NULL: as the project or organization has it, else 25; never above flap_start';
+COMMENT ON COLUMN pulsimo.endpoints.auto_resolve IS 'whether incidents are resolved when it recovers; NULL: as the project or organization has it, else true';
+COMMENT ON COLUMN pulsimo.endpoints.reference_endpoints IS 'ids of endpoints of the organization that show whether our own connection works: while they all fail too, a failure of this one is unknown; NULL: as the project or organization has it, else none';
 
 COMMENT ON TABLE pulsimo.health_checks IS
 'Every check, in partitions of one UTC day. Phases that did not happen are NULL. Checks of removed endpoints stay until their partition is dropped. There is no index on this table: each partition has its own on (endpoint_id, checked_at).';
@@ -185,6 +221,9 @@ COMMENT ON COLUMN pulsimo.state_changes.previous_status IS 'until then';
 COMMENT ON COLUMN pulsimo.state_changes.error_class IS 'kind of the failure, if one decided it';
 COMMENT ON COLUMN pulsimo.state_changes.detail IS 'the reason in words';
 COMMENT ON COLUMN pulsimo.state_changes.recorded_at IS 'when the row was written';
+COMMENT ON COLUMN pulsimo.state_changes.underlying IS 'what it would be if it were not in maintenance; NULL when it is not';
+COMMENT ON COLUMN pulsimo.state_changes.underlying_since IS 'since when it would be that';
+COMMENT ON COLUMN pulsimo.state_changes.flapping IS 'whether it changes so often that its incident is kept open';
 
 COMMENT ON TABLE pulsimo.certificates IS 'The certificate that an https endpoint showed last.';
 COMMENT ON COLUMN pulsimo.certificates.endpoint_id IS 'the endpoint';
@@ -194,17 +233,26 @@ COMMENT ON COLUMN pulsimo.certificates.seen_at IS 'when it was seen for the firs
 
 COMMENT ON TABLE pulsimo.incidents IS 'What went wrong. An endpoint has at most one active incident; incidents outlive their endpoint.';
 COMMENT ON COLUMN pulsimo.incidents.id IS 'given by the database; what incident_timeline() takes';
-COMMENT ON COLUMN pulsimo.incidents.endpoint_id IS 'the endpoint; NULL when it was removed';
+COMMENT ON COLUMN pulsimo.incidents.endpoint_id IS 'the endpoint of an automatic incident; NULL when it was removed';
 COMMENT ON COLUMN pulsimo.incidents.organization_id IS 'the organization it happened in';
 COMMENT ON COLUMN pulsimo.incidents.project_id IS 'the project of its endpoint, also when that was removed; NULL when the project was';
 COMMENT ON COLUMN pulsimo.incidents.title IS 'endpoint and reason in one line';
 COMMENT ON COLUMN pulsimo.incidents.status IS 'open, acknowledged, investigating or resolved';
-COMMENT ON COLUMN pulsimo.incidents.severity IS 'critical, high, medium or low; high unless somebody changes it';
+COMMENT ON COLUMN pulsimo.incidents.severity IS 'critical, high, medium or low; of an automatic incident see incident_severity()';
 COMMENT ON COLUMN pulsimo.incidents.error_class IS 'kind of the failure that opened it';
 COMMENT ON COLUMN pulsimo.incidents.detail IS 'the failure that opened it, in words';
 COMMENT ON COLUMN pulsimo.incidents.started_at IS 'start of the first failed check';
 COMMENT ON COLUMN pulsimo.incidents.created_at IS 'when it was opened, after failure_threshold failures';
-COMMENT ON COLUMN pulsimo.incidents.resolved_at IS 'start of the first check that passed again; NULL while active';
+COMMENT ON COLUMN pulsimo.incidents.resolved_at IS 'start of the first check that passed again, or when somebody resolved it; NULL while active';
+COMMENT ON COLUMN pulsimo.incidents.number IS 'INC-YYYY-NNNNNN, unique in the organization: the year it was opened, and a number that goes on from year to year';
+COMMENT ON COLUMN pulsimo.incidents.priority IS 'high, medium or low; NULL: nobody has set one';
+COMMENT ON COLUMN pulsimo.incidents.muted_until IS 'until when nobody is told of it; NULL: not muted';
+COMMENT ON COLUMN pulsimo.incidents.acknowledged_at IS 'when it was acknowledged for the first time, or investigated or resolved by somebody without that';
+COMMENT ON COLUMN pulsimo.incidents.acknowledged_by IS 'who that was; NULL: nobody yet, or the operator';
+COMMENT ON COLUMN pulsimo.incidents.opened_by IS 'who opened it; NULL: the keeper, or the operator';
+COMMENT ON COLUMN pulsimo.incidents.resolved_by IS 'who resolved it; NULL: the keeper, or the operator';
+COMMENT ON COLUMN pulsimo.incidents.automatic IS 'whether the keeper opened it';
+COMMENT ON COLUMN pulsimo.incidents.reopened IS 'how often it was reopened';
 
 COMMENT ON TABLE pulsimo.incident_events IS 'What happened to an incident. Rows are only ever added; incident_timeline() reads them.';
 COMMENT ON COLUMN pulsimo.incident_events.id IS 'given by the database';
@@ -212,12 +260,114 @@ COMMENT ON COLUMN pulsimo.incident_events.incident_id IS 'the incident';
 COMMENT ON COLUMN pulsimo.incident_events.event IS 'what happened';
 COMMENT ON COLUMN pulsimo.incident_events.happened_at IS 'when';
 COMMENT ON COLUMN pulsimo.incident_events.detail IS 'in words';
+COMMENT ON COLUMN pulsimo.incident_events.user_id IS 'who did it; NULL: a worker, or the operator';
+COMMENT ON COLUMN pulsimo.incident_events.data IS 'what has changed, as values; incident_as_of() reads it';
+
+COMMENT ON TABLE pulsimo.maintenance_windows IS
+'When trouble is expected: checks go on, no incident opens, and the time is left out of uptime. A row is about an endpoint, a project, all endpoints with a tag, or, when all three are NULL, the whole organization.';
+COMMENT ON COLUMN pulsimo.maintenance_windows.id IS 'given by the database; what end_maintenance() takes';
+COMMENT ON COLUMN pulsimo.maintenance_windows.organization_id IS 'the organization';
+COMMENT ON COLUMN pulsimo.maintenance_windows.project_id IS 'the project it is for';
+COMMENT ON COLUMN pulsimo.maintenance_windows.endpoint_id IS 'the endpoint it is for';
+COMMENT ON COLUMN pulsimo.maintenance_windows.tag IS 'the tag of the endpoints it is for';
+COMMENT ON COLUMN pulsimo.maintenance_windows.title IS 'what is done, one line of at most 200 characters';
+COMMENT ON COLUMN pulsimo.maintenance_windows.starts_at IS 'when it begins; of a recurring one, the time before which it does not recur';
+COMMENT ON COLUMN pulsimo.maintenance_windows.ends_at IS 'when it ends; of a recurring one, the time after which it does not recur, NULL: never';
+COMMENT ON COLUMN pulsimo.maintenance_windows.cron IS 'when it recurs, as a cron expression; NULL: it does not';
+COMMENT ON COLUMN pulsimo.maintenance_windows.timezone IS 'the time zone of cron';
+COMMENT ON COLUMN pulsimo.maintenance_windows.duration IS 'how long it lasts every time, 1 second to 7 days';
+COMMENT ON COLUMN pulsimo.maintenance_windows.created_by IS 'who planned it; NULL for the operator';
+COMMENT ON COLUMN pulsimo.maintenance_windows.created_at IS 'when it was planned';
+
+COMMENT ON TABLE pulsimo.dependencies IS 'Which endpoint needs which. Never a cycle.';
+COMMENT ON COLUMN pulsimo.dependencies.endpoint_id IS 'the endpoint that needs another one';
+COMMENT ON COLUMN pulsimo.dependencies.depends_on IS 'the endpoint that is needed';
+COMMENT ON COLUMN pulsimo.dependencies.kind IS 'strong, weak or monitoring';
+COMMENT ON COLUMN pulsimo.dependencies.role IS 'primary, cache, search, fallback or optional';
+COMMENT ON COLUMN pulsimo.dependencies.criticality IS 'critical, high, medium or low';
+COMMENT ON COLUMN pulsimo.dependencies.created_at IS 'when it was added';
+
+COMMENT ON TABLE pulsimo.suppressions IS 'When an endpoint was down without an incident of its own, because an endpoint that it needs was down.';
+COMMENT ON COLUMN pulsimo.suppressions.id IS 'given by the database';
+COMMENT ON COLUMN pulsimo.suppressions.endpoint_id IS 'the endpoint without an incident';
+COMMENT ON COLUMN pulsimo.suppressions.cause_endpoint_id IS 'the endpoint that it needs; NULL when it was removed';
+COMMENT ON COLUMN pulsimo.suppressions.cause_incident_id IS 'the incident of that; NULL when there was none (maintenance) or it is gone';
+COMMENT ON COLUMN pulsimo.suppressions.began_at IS 'since when it was down';
+COMMENT ON COLUMN pulsimo.suppressions.ended_at IS 'when it was up again, or got an incident of its own; NULL: it still is';
+
+COMMENT ON TABLE pulsimo.incident_numbers IS 'The next numbers of incidents, in 16 lanes for each organization, so that sessions do not wait for each other.';
+COMMENT ON COLUMN pulsimo.incident_numbers.organization_id IS 'the organization';
+COMMENT ON COLUMN pulsimo.incident_numbers.lane IS '0 to 15; its numbers are those that leave lane + 1 when divided by 16';
+COMMENT ON COLUMN pulsimo.incident_numbers.next_number IS 'the number of the next incident that takes this lane';
+
+COMMENT ON TABLE pulsimo.incident_endpoints IS 'The endpoints of an incident besides that of incidents.endpoint_id.';
+COMMENT ON COLUMN pulsimo.incident_endpoints.incident_id IS 'the incident';
+COMMENT ON COLUMN pulsimo.incident_endpoints.endpoint_id IS 'the endpoint';
+
+COMMENT ON TABLE pulsimo.incident_assignees IS 'Who is dealing with an incident.';
+COMMENT ON COLUMN pulsimo.incident_assignees.incident_id IS 'the incident';
+COMMENT ON COLUMN pulsimo.incident_assignees.user_id IS 'the person';
+COMMENT ON COLUMN pulsimo.incident_assignees.assigned_at IS 'since when';
+
+COMMENT ON TABLE pulsimo.incident_notes IS 'What people have found out and tried. Only the author changes a note.';
+COMMENT ON COLUMN pulsimo.incident_notes.id IS 'given by the database; what edit_note() takes';
+COMMENT ON COLUMN pulsimo.incident_notes.incident_id IS 'the incident';
+COMMENT ON COLUMN pulsimo.incident_notes.author_id IS 'who wrote it; NULL: the operator, or somebody who was removed';
+COMMENT ON COLUMN pulsimo.incident_notes.category IS 'finding, attempted_fix, root_cause, workaround, fix or follow_up';
+COMMENT ON COLUMN pulsimo.incident_notes.body IS 'the note, at most 64 KiB';
+COMMENT ON COLUMN pulsimo.incident_notes.created_at IS 'when it was written';
+COMMENT ON COLUMN pulsimo.incident_notes.edited_at IS 'when it was changed for the last time; NULL: never';
+
+COMMENT ON TABLE pulsimo.incident_links IS 'How incidents relate to each other.';
+COMMENT ON COLUMN pulsimo.incident_links.incident_id IS 'the incident that is duplicate_of, caused_by, blocks or parent_of';
+COMMENT ON COLUMN pulsimo.incident_links.link IS 'duplicate_of, caused_by, blocks or parent_of';
+COMMENT ON COLUMN pulsimo.incident_links.other_id IS 'the other incident';
+COMMENT ON COLUMN pulsimo.incident_links.created_at IS 'when they were linked';
+
+COMMENT ON TABLE pulsimo.incident_excerpts IS 'What the probe saw when an incident opened, without secrets.';
+COMMENT ON COLUMN pulsimo.incident_excerpts.incident_id IS 'the incident';
+COMMENT ON COLUMN pulsimo.incident_excerpts.checked_at IS 'start of the check';
+COMMENT ON COLUMN pulsimo.incident_excerpts.excerpt IS 'url, address, http_version, status_line, headers, body (the first 4 KiB), body_truncated, certificate; each if it is known';
+
+COMMENT ON TABLE pulsimo.postmortems IS 'What people have written about an incident afterwards; postmortem() makes a document of it.';
+COMMENT ON COLUMN pulsimo.postmortems.incident_id IS 'the incident';
+COMMENT ON COLUMN pulsimo.postmortems.summary IS 'what happened, in a few sentences';
+COMMENT ON COLUMN pulsimo.postmortems.root_cause_category IS 'infrastructure, application, human_error or external';
+COMMENT ON COLUMN pulsimo.postmortems.root_cause IS 'why it happened';
+COMMENT ON COLUMN pulsimo.postmortems.lessons IS 'what was learned';
+COMMENT ON COLUMN pulsimo.postmortems.updated_by IS 'who wrote it last; NULL for the operator';
+COMMENT ON COLUMN pulsimo.postmortems.updated_at IS 'when that was';
+
+COMMENT ON TABLE pulsimo.action_items IS 'What is to be done so that an incident does not happen again.';
+COMMENT ON COLUMN pulsimo.action_items.id IS 'given by the database; what complete_action_item() takes';
+COMMENT ON COLUMN pulsimo.action_items.incident_id IS 'the incident';
+COMMENT ON COLUMN pulsimo.action_items.title IS 'what is to be done, one line of at most 500 characters';
+COMMENT ON COLUMN pulsimo.action_items.owner_id IS 'who does it; NULL: nobody yet';
+COMMENT ON COLUMN pulsimo.action_items.due_on IS 'by when; NULL: some time';
+COMMENT ON COLUMN pulsimo.action_items.created_at IS 'when it was added';
+COMMENT ON COLUMN pulsimo.action_items.completed_at IS 'when it was done; NULL: not yet';
+COMMENT ON COLUMN pulsimo.action_items.completed_by IS 'who said so; NULL: the operator';
+
+COMMENT ON TABLE pulsimo.deployments IS 'When something was rolled out: what suggest_causes() looks at.';
+COMMENT ON COLUMN pulsimo.deployments.id IS 'given by the database';
+COMMENT ON COLUMN pulsimo.deployments.organization_id IS 'the organization';
+COMMENT ON COLUMN pulsimo.deployments.project_id IS 'the project it concerns; NULL: the whole organization';
+COMMENT ON COLUMN pulsimo.deployments.service IS 'what was rolled out';
+COMMENT ON COLUMN pulsimo.deployments.version IS 'in which version';
+COMMENT ON COLUMN pulsimo.deployments.deployed_at IS 'when';
+COMMENT ON COLUMN pulsimo.deployments.recorded_by IS 'who said so; NULL: the operator';
+
+COMMENT ON TABLE pulsimo.response_goals IS 'How soon an organization means to react to incidents of a severity.';
+COMMENT ON COLUMN pulsimo.response_goals.organization_id IS 'the organization';
+COMMENT ON COLUMN pulsimo.response_goals.severity IS 'the severity';
+COMMENT ON COLUMN pulsimo.response_goals.acknowledge_within IS 'time from opening to acknowledging; NULL: no goal';
+COMMENT ON COLUMN pulsimo.response_goals.resolve_within IS 'time from opening to resolving; NULL: no goal';
 
 COMMENT ON TABLE pulsimo.outbox IS
 'Messages to the world, written in the transaction that caused them. NOTIFY on channel "pulsimo" tells the ids of new rows: {"outbox":[7,8,9]}, or {"outbox":[7,2000],"range":true} for all from the first to the last when there are too many to list. A listener reads the rows and deletes those it has dealt with (DELETE ... RETURNING), and begins with those that are there: ids are given before the commit, so a row may appear after one with a higher id, and whoever only remembers the last id misses it.';
 COMMENT ON COLUMN pulsimo.outbox.id IS 'given by the database';
 COMMENT ON COLUMN pulsimo.outbox.created_at IS 'when it was written';
-COMMENT ON COLUMN pulsimo.outbox.topic IS 'incident_opened or incident_resolved';
+COMMENT ON COLUMN pulsimo.outbox.topic IS 'incident_opened, incident_acknowledged, incident_resolved or incident_reopened';
 COMMENT ON COLUMN pulsimo.outbox.incident_id IS 'the incident';
 COMMENT ON COLUMN pulsimo.outbox.payload IS
 'incident_id, endpoint_id, endpoint (its name), url, status, error (class), detail, started_at, resolved_at';

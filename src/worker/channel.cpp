@@ -15,7 +15,9 @@ namespace {
 
 constexpr Size kQueueBytes = 256 * 1024;
 constexpr std::size_t kMessageBytes = 32 * 1024;
-constexpr std::size_t kCrowd = 8;  // messages that wait; some thousand results
+// Messages that wait. Between the two there is room for some thousand results without their excerpts.
+constexpr std::size_t kLoad = 4;
+constexpr std::size_t kCrowd = 20;
 
 enum : int { kToProber = 0, kToKeeper = 1 };
 
@@ -85,6 +87,8 @@ void Channel::flush() {
         waiting_.pop_front();
     }
 }
+
+bool Channel::loaded() const { return waiting_.size() >= kLoad; }
 
 bool Channel::crowded() const { return waiting_.size() >= kCrowd; }
 

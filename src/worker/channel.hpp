@@ -39,6 +39,7 @@ class Channel {
     void flush();                           // passes on what fits, never blocks
     std::span<const char> receive();        // the next message, valid until the next call; empty: none
     bool waiting() const { return !waiting_.empty(); }  // for the other side to take something
+    bool loaded() const;                    // the other side is behind: add only what it cannot do without
     bool crowded() const;                   // the other side has long taken nothing
     bool broken() const { return broken_; } // the other side is gone
 

@@ -76,7 +76,9 @@ void Keeper::turn() {
     if (wishes_.reread_state && !should_stay()) return;
     keep_probers_running();
     reload();
+    apply_maintenance();
     take_results();
+    reconsider_restrained();
     forward_requests();
     write_batches();
     throttle_probers();
@@ -135,10 +137,11 @@ void Keeper::take_wishes() {
     SharedLock lock;
     wishes_.leave = slot_.suspensions > 0;
     wishes_.reread_state |= slot_.reread_state;
+    wishes_.reread_maintenance |= slot_.reread_maintenance;
     wishes_.reload_all |= slot_.reload_all;
     wishes_.reload_all |= wishes_.changed.size() > kMostChanged;
     wishes_.changed.insert(wishes_.changed.end(), slot_.changed, slot_.changed + slot_.changed_count);
-    slot_.reread_state = slot_.reload_all = false;
+    slot_.reread_state = slot_.reread_maintenance = slot_.reload_all = false;
     slot_.changed_count = 0;
 }
 
@@ -192,6 +195,7 @@ void Keeper::reload() {
     }
     forget_changes_of_replaced();
     wishes_ = Wishes();
+    wishes_.reread_maintenance = true;  // of what is new
 }
 
 void Keeper::complain_of_secrets() {
@@ -227,6 +231,23 @@ std::vector<std::int64_t> Keeper::missing_from(const std::vector<Watched>& fresh
     return missing;
 }
 
+// What we hold is ahead of the tables, except where somebody else wrote to them (paused and resumed, removed and added
+// again). Then what we had still to write about it is void as well. An incident is what people write to.
+bool Keeper::keep_ours(const Watched& known, Watched& fresh) {
+    const bool incident_was_open = known.stored.incident_open;
+    Stored expected = known.stored;
+    expected.incident_open = fresh.stored.incident_open;
+    if (known.stale || expected != fresh.stored) return false;
+    fresh.state = known.state;
+    fresh.suppressed_by = known.suppressed_by;
+    fresh.failed = known.failed;
+    fresh.unreached = known.unreached;
+    fresh.lacks_excerpt = known.lacks_excerpt;
+    if (incident_was_open && !fresh.stored.incident_open) health::incident_closed(fresh.state);
+    if (!incident_was_open && fresh.stored.incident_open) health::incident_opened(fresh.state);
+    return true;
+}
+
 // True when the endpoint should be checked soon, because it is new or was changed. Where all are read, one that we did
 // not know may be an old one: then only if nothing is known of it, as after it was resumed.
 bool Keeper::watch(Watched fresh) {
@@ -234,11 +255,7 @@ bool Keeper::watch(Watched fresh) {
     auto [place, is_new] = watched_.try_emplace(id);
     Watched& known = place->second;
     const bool changed = is_new || known.config != fresh.config;
-    // What we hold is ahead of the tables, except where somebody else wrote to them (paused and resumed, removed and
-    // added again). Then what we had still to write about it is void as well.
-    const bool ours_counts = !is_new && !known.stale && known.stored_status == fresh.stored_status &&
-                             known.stored_since_us == fresh.stored_since_us;
-    if (ours_counts) fresh.state = known.state;
+    const bool ours_counts = !is_new && keep_ours(known, fresh);
     if (!is_new && !ours_counts) replaced_.insert(id);
     known = std::move(fresh);
     if (changed) send(prober_of(id), engine::Upsert{known.config});
@@ -248,6 +265,7 @@ bool Keeper::watch(Watched fresh) {
 void Keeper::forget(std::int64_t endpoint_id) {
     refused_.erase(endpoint_id);
     asked_.erase(endpoint_id);
+    restrained_.erase(endpoint_id);
     replaced_.insert(endpoint_id);
     if (watched_.erase(endpoint_id) > 0) send(prober_of(endpoint_id), engine::Remove{endpoint_id});
     refuse_requests_for(slot_, endpoint_id, "the endpoint was removed or paused");
@@ -330,7 +348,10 @@ void Keeper::wait() {
     if (has_notes()) due = std::min(due, next_notes_us_);
     if (!pending_.empty()) due = std::min(due, write_backoff_.not_before_us());
     if (!held_.empty()) due = std::min(due, held_until_us_);
-    if (wishes_.reload()) due = std::min(due, reload_backoff_.not_before_us());
+    if (next_maintenance_us_ != INT64_MAX) {
+        due = std::min(due, std::max(now + next_maintenance_us_ - clock_.wall_us(), reload_backoff_.not_before_us()));
+    }
+    if (wishes_.reload() || wishes_.reread_maintenance) due = std::min(due, reload_backoff_.not_before_us());
     for (const ProberLink& prober : probers_) {
         if (!prober.running()) due = std::min(due, prober.next_start_us());
     }

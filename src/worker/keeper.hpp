@@ -34,6 +34,8 @@ inline constexpr const char* kLockTimeout = "500ms";
 // will not help.
 bool is_refusal_of_data(int sqlstate);
 
+bool opens_incident(std::span<const health::Change> changes);
+
 class Keeper {
   public:
     explicit Keeper(int slot);
@@ -42,10 +44,19 @@ class Keeper {
     void run();
 
   private:
+    // What keeps an endpoint that fails from being told of.
+    struct Restraint {
+        health::Hold hold = health::Hold::nothing;
+        std::int64_t cause = 0;  // the upstream that is down; 0: none, or not known yet
+
+        bool operator==(const Restraint&) const = default;
+    };
+
     // What sessions have asked for.
     struct Wishes {
         bool leave = false;
         bool reread_state = false;
+        bool reread_maintenance = false;
         bool reload_all = false;
         std::vector<std::int64_t> changed;
 
@@ -63,6 +74,7 @@ class Keeper {
     void reload();
     std::vector<std::int64_t> missing_from(const std::vector<Watched>& fresh) const;
     bool watch(Watched fresh);
+    static bool keep_ours(const Watched& known, Watched& fresh);
     void check_soon(std::int64_t endpoint_id, std::int64_t delay_us);
     void forget(std::int64_t endpoint_id);
     void keep_probers_running();
@@ -79,8 +91,23 @@ class Keeper {
     // keeper_results.cpp: from results to verdicts
     void take_results();
     void take(engine::CheckResult&& result);
+    std::vector<health::Change> judge(Watched& watched, engine::CheckResult& result, health::Status& verdict);
+    void note_outcome(Watched& watched, const health::Observation& observation);
     std::vector<std::uint64_t> take_answered(const engine::CheckResult& result);
     void throttle_probers();
+
+    // keeper_holds.cpp: dependencies, our own connectivity, maintenance
+    const Watched* find(std::int64_t endpoint_id) const;
+    bool waits_for(const Watched& other, std::int64_t since_us) const;
+    Restraint upstream_restraint(const Watched& watched) const;
+    Restraint reference_restraint(const Watched& watched) const;
+    Restraint restraint_on(const Watched& watched) const;
+    bool is_our_connectivity(const Watched& watched) const;
+    void ask_others(const Watched& watched);
+    void follow_up(Watched& watched, const Restraint& restraint);
+    void reconsider_restrained();
+    void apply_maintenance();
+    void tell(Watched& watched, std::vector<health::Change> changes);
 
     // keeper_writes.cpp: into the tables
     void write_batches();
@@ -121,6 +148,11 @@ class Keeper {
     std::unordered_set<std::int64_t> locked_;    // endpoints of held_; not all of them were tried
     std::unordered_set<std::int64_t> suspects_;  // endpoints that were found locked and have not been written since
     std::unordered_set<std::int64_t> refused_;  // endpoints whose last result was dropped, each logged once
+
+    // Endpoints that fail and are restrained, with what restrained them when we looked last.
+    std::unordered_map<std::int64_t, Restraint> restrained_;
+    bool look_at_restrained_ = false;     // an endpoint has begun or ceased to fail
+    std::int64_t next_maintenance_us_ = 0;  // when windows begin or end next, wall clock
 
     std::unordered_set<std::int64_t> replaced_;  // endpoints whose waiting changes are void, while they are read
 

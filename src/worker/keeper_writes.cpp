@@ -44,6 +44,22 @@ struct LockTimeout {
     static void set(const char* time) { SetConfigOption("lock_timeout", time, PGC_SUSET, PGC_S_OVERRIDE); }
 };
 
+// As pulsimo.record_states() and the functions of incidents do.
+void note_change(Stored& stored, const health::Change& change) {
+    const bool is_row = stored.status != change.to || stored.maintenance != change.maintenance ||
+                        stored.flapping != change.flapping;
+    if (is_row) {
+        stored = {.status = change.to,
+                  .changed_us = std::max(stored.changed_us, change.at_us),
+                  .maintenance = change.maintenance,
+                  .flapping = change.flapping,
+                  .incident_open = stored.incident_open};
+    }
+    if (change.incident != health::IncidentAction::none) {
+        stored.incident_open = change.incident == health::IncidentAction::open;
+    }
+}
+
 void append(std::vector<Pending>& to, std::vector<Pending>&& from) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
@@ -94,7 +110,7 @@ std::vector<Pending> Keeper::write(std::vector<Pending> batch) {
 std::optional<pg::Failure> Keeper::write_whole(std::span<const Pending> batch) {
     if (batch.empty()) return std::nullopt;
     if (auto failure = attempt([&] { store_.write(batch); })) return failure;
-    slot_.keeper.checks += static_cast<std::int64_t>(batch.size());
+    slot_.keeper.checks += std::count_if(batch.begin(), batch.end(), [](const Pending& p) { return p.is_check; });
     note_stored(batch);
     for (const Pending& pending : batch) {
         for (std::uint64_t request : pending.answers) answer_request(slot_, request, pending.result, pending.verdict);
@@ -109,12 +125,7 @@ void Keeper::note_stored(std::span<const Pending> batch) {
     for (const Pending& pending : batch) {
         const auto place = watched_.find(pending.result.endpoint_id);
         if (place == watched_.end()) continue;
-        Watched& watched = place->second;
-        for (const health::Change& change : pending.changes) {
-            if (change.from == change.to) continue;  // of an incident only
-            watched.stored_status = change.to;
-            watched.stored_since_us = std::max(watched.stored_since_us, change.at_us);
-        }
+        for (const health::Change& change : pending.changes) note_change(place->second.stored, change);
     }
 }
 
@@ -122,7 +133,10 @@ void Keeper::note_stored(std::span<const Pending> batch) {
 void Keeper::forget_changes_of_replaced() {
     if (replaced_.empty()) return;
     const auto forget = [this](Pending& pending) {
-        if (replaced_.contains(pending.result.endpoint_id)) pending.changes.clear();
+        if (!replaced_.contains(pending.result.endpoint_id)) return;
+        pending.changes.clear();
+        pending.suppressed_by = 0;
+        pending.shows_response = false;
     };
     std::for_each(pending_.begin(), pending_.end(), forget);
     std::for_each(held_.begin(), held_.end(), forget);
@@ -150,7 +164,7 @@ std::vector<Pending> Keeper::write_or_drop(std::vector<Pending> single) {
 std::vector<Pending> Keeper::write_around_locks(std::vector<Pending> batch) {
     const auto begin =
         std::stable_partition(batch.begin(), batch.end(),
-                              [](const Pending& p) { return p.changes.empty() && !p.certificate_changed; });
+                              [](const Pending& p) { return p.is_plain(); });
     std::vector<Pending> changes(std::make_move_iterator(begin), std::make_move_iterator(batch.end()));
     batch.erase(begin, batch.end());
     auto failure = write_whole(batch);

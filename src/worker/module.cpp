@@ -4,6 +4,7 @@
 
 #include "worker/background.hpp"
 #include "worker/launcher.hpp"
+#include "worker/live_maintenance.hpp"
 #include "worker/log_redaction.hpp"
 #include "worker/settings.hpp"
 #include "worker/shared.hpp"
@@ -90,11 +91,16 @@ bool commits_prepared(const Node* statement) {
            reinterpret_cast<const TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
 }
 
+bool discards_all(const Node* statement) {
+    return IsA(statement, DiscardStmt) && reinterpret_cast<const DiscardStmt*>(statement)->target == DISCARD_ALL;
+}
+
 // What is to be noted once a statement has run. Found out before, because a statement may free itself by running.
 struct Afterwards {
     bool state_changed;
     bool extension_dropped;
     bool prepared_committed;
+    bool session_discarded;
 };
 
 // Somebody who may not do this to the database must not stop its monitoring by trying; likewise the extension.
@@ -113,13 +119,15 @@ void process_utility(PlannedStmt* planned, const char* query, bool read_only_tre
                      ParamListInfo params, QueryEnvironment* environment, DestReceiver* destination,
                      QueryCompletion* completion) {
     const Node* statement = planned->utilityStmt;
-    const Afterwards afterwards = {updates_us(statement), drops_extension(statement), commits_prepared(statement)};
+    const Afterwards afterwards = {updates_us(statement), drops_extension(statement), commits_prepared(statement),
+                                   discards_all(statement)};
     before_statement(statement);
     auto* next = previous_utility != nullptr ? previous_utility : standard_ProcessUtility;
     next(planned, query, read_only_tree, context, params, environment, destination, completion);
     if (afterwards.state_changed) note_state_changed();
     if (afterwards.extension_dropped) note_extension_dropped();
     if (afterwards.prepared_committed) note_prepared_commit();
+    if (afterwards.session_discarded) end_session_maintenance(0, true);  // as it ends advisory locks
 }
 
 }  // namespace

@@ -26,6 +26,7 @@
 #include "pg/compat.hpp"
 #include "pg/encoding.hpp"
 #include "pg/guard.hpp"
+#include "pg/time_zone.hpp"
 
 extern "C" {
 #include "libpq/pqsignal.h"
@@ -51,7 +52,9 @@ class Prober {
           slot_(shared()->slots[start.slot]),
           counters_(slot_.probers[start.number]),
           channel_(start.channel),
-          engine_(clock_, settings::for_engine(), [this](engine::CheckResult&& result) { take(result); }) {
+          engine_(
+              clock_, settings::for_engine(), [this](engine::CheckResult&& result) { take(std::move(result)); },
+              pg::find_time_zone) {
         check_file_limit();
         events_ = pg::call([] { return pg::create_wait_event_set(3); });
         pg::call([this] {
@@ -76,7 +79,7 @@ class Prober {
     }
 
   private:
-    void take(const engine::CheckResult& result) {
+    void take(engine::CheckResult&& result) {
         if (send_at_us_ == INT64_MAX) {
             send_at_us_ = clock_.monotonic_us() + std::int64_t{settings::batch_delay_ms} * 1000;
         }
@@ -84,6 +87,8 @@ class Prober {
         if (failed) failing_.insert(result.endpoint_id);
         const bool recovered = !failed && failing_.erase(result.endpoint_id) > 0;
         if (failed || recovered || result.request_id != 0) send_at_us_ = 0;
+        // Thousands may fail in one moment. What a check saw is worth less than that it failed.
+        if (channel_.loaded()) result.excerpt.clear();
         engine::append(channel_.message(), result);
         channel_.next_message();
         // Read in any database, so only what every encoding has.

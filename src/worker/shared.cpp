@@ -24,10 +24,12 @@ void clear_counters(ProcessCounters& counters) noexcept {
 void clear_slot(DatabaseSlot& slot, Oid database) noexcept {
     slot.database = database;
     slot.wanted = slot.scouted = slot.keeper_exists = slot.reread_state = slot.reload_all = slot.has_prepared = false;
+    slot.reread_maintenance = false;
     slot.suspensions = 0;
     slot.keeper_latch = nullptr;
     slot.changed_count = 0;
     clear_notes(slot.audit_notes);
+    clear_windows(slot.live_maintenance);
     slot.keeper_error = {};
     clear_counters(slot.keeper);
     for (int i = 0; i < settings::kMaxProbers; i++) {
@@ -40,7 +42,8 @@ void clear_slot(DatabaseSlot& slot, Oid database) noexcept {
 DatabaseSlot* find_idle_slot() noexcept {
     for (int i = 0; i < shared_memory->slot_count; i++) {
         DatabaseSlot& slot = shared_memory->slots[i];
-        if (!slot.wanted && !slot.keeper_exists && slot.suspensions == 0) return &slot;
+        if (slot.wanted || slot.keeper_exists || slot.suspensions > 0 || any_windows(slot.live_maintenance)) continue;
+        return &slot;
     }
     return nullptr;
 }

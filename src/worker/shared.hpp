@@ -14,6 +14,7 @@
 #include "engine/result.hpp"
 #include "health/health.hpp"
 #include "worker/audit_notes.hpp"
+#include "worker/live_maintenance.hpp"
 #include "worker/settings.hpp"
 #include "worker/sign_in_attempts.hpp"
 
@@ -68,7 +69,7 @@ struct CheckRequest {
 };
 
 struct DatabaseSlot {
-    static constexpr int kMaxRequests = 32;
+    static constexpr int kMaxRequests = 128;
     static constexpr int kMaxChanged = 512;
 
     Oid database;                         // InvalidOid: the slot is free
@@ -77,6 +78,7 @@ struct DatabaseSlot {
     bool keeper_exists;                   // from registration until the postmaster has seen it end
     bool reread_state;                    // for the keeper: start(), stop(), the extension changed
     bool reload_all;                      // for the keeper: too many endpoints changed to list them
+    bool reread_maintenance;              // for the keeper: what is in maintenance has changed
     int suspensions;                      // transactions whose DDL needs the database to itself
     bool has_prepared;                    // a prepared transaction may have something to tell when it is committed
     Latch* keeper_latch;
@@ -84,6 +86,7 @@ struct DatabaseSlot {
     std::int64_t changed[kMaxChanged];    // endpoints to read again
     CheckRequest requests[kMaxRequests];
     AuditNotes audit_notes;
+    LiveMaintenance live_maintenance;
     LastError keeper_error;
     LastError prober_errors[settings::kMaxProbers];
 

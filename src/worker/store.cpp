@@ -55,13 +55,17 @@ std::int64_t now_us() {
 
 // What health remembers of a result that was not a pass; for a gap there is no result to tell of.
 json describe(const Pending& pending, const Change& change) {
+    const bool is_last = &change == &pending.changes.back();
     json row = {{"endpoint_id", pending.result.endpoint_id},
                 {"at", change.at_us},
                 {"status", health::to_string(change.to)},
-                {"previous", health::to_string(change.from)},
+                {"maintenance", change.maintenance},
+                {"since", is_last ? pending.since_us : change.at_us},
+                {"flapping", change.flapping},
                 {"error", nullptr},
                 {"detail", nullptr},
-                {"incident", nullptr}};
+                {"incident", nullptr},
+                {"incident_at", nullptr}};
     if (change.gap) {
         row["error"] = engine::to_string(engine::ErrorClass::internal);
         row["detail"] = "no checks were made or stored from here on";
@@ -71,6 +75,7 @@ json describe(const Pending& pending, const Change& change) {
     }
     if (change.incident == health::IncidentAction::open) row["incident"] = "open";
     if (change.incident == health::IncidentAction::resolve) row["incident"] = "resolve";
+    if (change.incident_at_us != 0) row["incident_at"] = change.incident_at_us;
     return row;
 }
 
@@ -78,7 +83,8 @@ Watched read_watched(std::uint64_t row) {
     Watched watched;
     watched.config = {pg::column_int64(row, 1), pg::column_int64(row, 3), pg::column_int64(row, 4),
                       pg::to_utf8(pg::column_text(row, 2).c_str()), pg::to_utf8(pg::column_text(row, 9).c_str()),
-                      pg::to_utf8(pg::column_text(row, 17).c_str()), pg::to_utf8(pg::column_text(row, 18).c_str())};
+                      pg::to_utf8(pg::column_text(row, 17).c_str()), pg::to_utf8(pg::column_text(row, 18).c_str()),
+                      pg::to_utf8(pg::column_text(row, 22).c_str()), pg::to_utf8(pg::column_text(row, 23).c_str())};
     watched.policy.interval_us = watched.config.interval_us;
     watched.policy.timeout_us = watched.config.timeout_us;
     watched.policy.retry_interval_us = pg::column_int64(row, 5);
@@ -86,6 +92,13 @@ Watched read_watched(std::uint64_t row) {
     watched.policy.failure_threshold = static_cast<int>(pg::column_int64(row, 7));
     watched.policy.success_threshold = static_cast<int>(pg::column_int64(row, 8));
     watched.policy.stall_limit_us = std::int64_t{settings::late_limit_ms} * 1000;
+    watched.policy.failure_window = static_cast<int>(pg::column_int64(row, 24));
+    watched.policy.flap_start = static_cast<int>(pg::column_int64(row, 25));
+    watched.policy.flap_stop = static_cast<int>(pg::column_int64(row, 26));
+    watched.policy.auto_resolve = pg::column_bool(row, 27);
+    watched.references = pg::column_int64_array(row, 28);
+    watched.upstreams = pg::column_int64_array(row, 29);
+    watched.suppressed_by = pg::column_int64(row, 34);
     return watched;
 }
 
@@ -105,18 +118,49 @@ health::Status status_from(const std::string& name) {
     return health::Status::unknown;
 }
 
-health::State read_state(std::uint64_t row, const health::Policy& policy) {
+std::vector<health::StoredCheck> read_checks(std::uint64_t row, const engine::CronSchedule* cron) {
     std::vector<std::string> verdicts = pg::column_text_array(row, 13);
     std::vector<std::int64_t> times = pg::column_int64_array(row, 14);
     std::vector<health::StoredCheck> checks;
     for (std::size_t i = 0; i < verdicts.size() && i < times.size(); i++) {
-        checks.push_back({times[i], status_from(verdicts[i])});
+        checks.push_back({times[i], status_from(verdicts[i]), cron != nullptr ? distance_to_next_run(*cron, times[i]) : 0});
     }
-    return health::resume(status_from(pg::column_text(row, 10)), pg::column_int64(row, 11), pg::column_bool(row, 12),
-                          checks, policy);
+    return checks;
+}
+
+// What an endpoint that is down without an incident waits for: that somebody resolved it, else that it was held back.
+health::Memory read_memory(std::uint64_t row, const Stored& stored, std::int64_t since_us) {
+    const std::int64_t closed_us = pg::column_int64(row, 33);
+    const bool untold = stored.status == health::Status::down && !stored.incident_open && closed_us == 0;
+    return {.maintenance = stored.maintenance,
+            .flapping = stored.flapping,
+            .told_us = stored.changed_us,
+            .untold_since_us = untold ? since_us : 0,
+            .closed_at_us = closed_us};
+}
+
+void read_state(std::uint64_t row, Watched& watched) {
+    const std::int64_t since_us = pg::column_int64(row, 11);
+    watched.stored = {.status = status_from(pg::column_text(row, 10)),
+                      .changed_us = pg::column_int64(row, 30),
+                      .maintenance = pg::column_bool(row, 31),
+                      .flapping = pg::column_bool(row, 32),
+                      .incident_open = pg::column_bool(row, 12)};
+    const std::vector<health::StoredCheck> checks = read_checks(row, watched.cron.get());
+    watched.state = health::resume(watched.stored.status, since_us, watched.stored.incident_open, checks, watched.policy,
+                                   read_memory(row, watched.stored, since_us));
+    watched.failed = !checks.empty() && checks.back().verdict == health::Status::down;
+    watched.failing_since_us = watched.state.failures > 0 ? watched.state.run_began_us : began_us(watched.state);
 }
 
 }  // namespace
+
+// A check may seem to start a little before its run.
+std::int64_t distance_to_next_run(const engine::CronSchedule& cron, std::int64_t at_us) {
+    constexpr std::int64_t kTooEarlyUs = 1'000'000;
+    const auto next_us = cron.next_run_us(at_us + kTooEarlyUs);
+    return next_us ? *next_us - at_us : kDayUs;
+}
 
 Store::Store()
     : version_("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pulsimo'", {}),
@@ -125,10 +169,17 @@ Store::Store()
       load_("SELECT id, url, interval_us, timeout_us, retry_us, degraded_us, failure_threshold::bigint, "
             "success_threshold::bigint, options, status, since_us, incident_open, recent_outcomes, recent_checked_us, "
             "certificate_issuer, certificate_expires_s, blocked_networks, allowed_networks, secret_names, secret_contexts, "
-            "sealed_secrets FROM pulsimo.keeper_endpoints($1)",
+            "sealed_secrets, cron, timezone, failure_window::bigint, flap_start::bigint, flap_stop::bigint, auto_resolve, "
+            "reference_ids, upstream_ids, changed_us, maintenance, flapping, closed_us, suppressed_by "
+            "FROM pulsimo.keeper_endpoints($1)",
             {INT8ARRAYOID}),
       changes_("SELECT pulsimo.record_changes($1::jsonb)", {TEXTOID}),
       certificates_("SELECT pulsimo.record_certificates($1::jsonb)", {TEXTOID}),
+      suppressions_("SELECT pulsimo.record_suppressions($1::jsonb)", {TEXTOID}),
+      excerpts_("SELECT pulsimo.record_excerpts($1::jsonb)", {TEXTOID}),
+      maintenance_("SELECT endpoint_ids, since_us, coalesce(next_change_us, 9223372036854775807) "
+                   "FROM pulsimo.keeper_maintenance()",
+                   {}),
       partitions_("SELECT pulsimo.ensure_partitions($1, $2)", {DATEOID, DATEOID}),
       retention_("SELECT pulsimo.drop_partitions_before($1)", {DATEOID}),
       expiry_("SELECT pulsimo.forget_expired()", {}),
@@ -183,15 +234,36 @@ std::vector<Watched> Store::load(const std::optional<std::vector<std::int64_t>>&
         for (std::uint64_t row = 0; row < rows; row++) {
             Watched watched = read_watched(row);
             fill_in_secrets(row, keys, watched.config);
-            watched.state = read_state(row, watched.policy);
-            watched.stored_status = watched.state.status;
-            watched.stored_since_us = watched.state.since_us;
+            watched.cron = cron_schedule(watched.config);
+            read_state(row, watched);
             watched.certificate_issuer = pg::column_text(row, 15);
             watched.certificate_expires_at_s = pg::column_int64(row, 16);
             endpoints.push_back(std::move(watched));
         }
     });
     return endpoints;
+}
+
+// The prober tells what is wrong with one that cannot be used.
+std::shared_ptr<const engine::CronSchedule> Store::cron_schedule(const engine::EndpointConfig& config) {
+    try {
+        return cron_schedules_.get(config);
+    } catch (const engine::InvalidOption&) {
+        return nullptr;
+    }
+}
+
+Maintenance Store::load_maintenance() {
+    Maintenance maintenance;
+    pg::transaction("pulsimo: read maintenance windows", [&] {
+        enter();
+        maintenance_.run({});
+        const std::vector<std::int64_t> endpoints = pg::column_int64_array(0, 1);
+        const std::vector<std::int64_t> since_us = pg::column_int64_array(0, 2);
+        for (std::size_t i = 0; i < endpoints.size(); i++) maintenance.since_us.emplace(endpoints[i], since_us[i]);
+        maintenance.next_change_us = pg::column_int64(0, 3);
+    });
+    return maintenance;
 }
 
 // A secret that does not open stays a reference, and the checks say that it is not available: our trouble, not the
@@ -229,8 +301,10 @@ bool Store::lacks_secrets(std::string& why) const {
 
 void Store::write(std::span<const Pending> batch) {
     std::set<std::int64_t> days;
-    for (const Pending& pending : batch) days.insert(day_of(pending.result.started_at_us));
-    const bool partitioned = *days.begin() >= partitioned_from_day_ && *days.rbegin() <= partitioned_to_day_;
+    for (const Pending& pending : batch) {
+        if (pending.is_check) days.insert(day_of(pending.result.started_at_us));
+    }
+    const bool partitioned = days.empty() || (*days.begin() >= partitioned_from_day_ && *days.rbegin() <= partitioned_to_day_);
     // If it fails, perhaps because somebody has dropped a partition: the next attempt takes nothing for granted.
     const std::int64_t known_from = std::exchange(partitioned_from_day_, 0);
     const std::int64_t known_to = std::exchange(partitioned_to_day_, -1);
@@ -239,8 +313,10 @@ void Store::write(std::span<const Pending> batch) {
         if (!partitioned) {
             for (const std::int64_t day : days) make_partitions(day, day);
         }
-        insert_checks(batch);
+        if (!days.empty()) insert_checks(batch);
         record_changes(batch);
+        record_suppressions(batch);
+        record_excerpts(batch);
         record_certificates(batch);
     });
     partitioned_from_day_ = partitioned ? known_from : *days.rbegin();
@@ -262,6 +338,7 @@ void Store::insert_checks(std::span<const Pending> batch) {
     std::string rows;
     engine::begin_rows(rows);
     for (const Pending& pending : batch) {
+        if (!pending.is_check) continue;
         engine::append_row(rows, pending.result, health::to_string(pending.verdict), pg::from_utf8(pending.result.detail));
     }
     engine::end_rows(rows);
@@ -287,6 +364,29 @@ void Store::record_certificates(std::span<const Pending> batch) {
                                 {"expires_s", pending.result.certificate_expires_at_s}});
     }
     if (!certificates.empty()) certificates_.run({pg::text_datum(certificates.dump())});
+}
+
+void Store::record_suppressions(std::span<const Pending> batch) {
+    json suppressions = json::array();
+    for (const Pending& pending : batch) {
+        if (pending.suppressed_by == 0) continue;
+        suppressions.push_back({{"endpoint_id", pending.result.endpoint_id},
+                                {"at", pending.since_us},
+                                {"cause", pending.suppressed_by}});
+    }
+    if (!suppressions.empty()) suppressions_.run({pg::text_datum(suppressions.dump())});
+}
+
+// The prober made the JSON of what came from the network; whatever the encoding of the database cannot hold is replaced.
+void Store::record_excerpts(std::span<const Pending> batch) {
+    json excerpts = json::array();
+    for (const Pending& pending : batch) {
+        if (!pending.shows_response) continue;
+        excerpts.push_back({{"endpoint_id", pending.result.endpoint_id},
+                            {"at", pending.result.started_at_us},
+                            {"excerpt", json::parse(pending.result.excerpt)}});
+    }
+    if (!excerpts.empty()) excerpts_.run({pg::text_datum(pg::from_utf8(excerpts.dump()))});
 }
 
 // Only once they are committed they are removed from shared memory.

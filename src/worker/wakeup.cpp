@@ -22,12 +22,15 @@ struct Notes {
     bool state_changed;
     bool extension_dropped;
     bool all_changed;
+    bool maintenance_changed;
     int changed_count;
     std::int64_t changed[DatabaseSlot::kMaxChanged];
     int suspended_count;
     Oid suspended[kMaxSuspended];
 
-    bool any() const { return state_changed || extension_dropped || all_changed || changed_count > 0; }
+    bool any() const {
+        return state_changed || extension_dropped || all_changed || maintenance_changed || changed_count > 0;
+    }
 };
 
 Notes notes = {};
@@ -49,7 +52,11 @@ bool hand_over() {
     if (slot == nullptr) return !notes.state_changed;
     if (notes.state_changed) slot->wanted = true;
     if (notes.state_changed || notes.extension_dropped) slot->reread_state = true;
-    if (notes.extension_dropped) clear_notes(slot->audit_notes);  // of users who are gone
+    if (notes.extension_dropped) {  // with the users and endpoints that these are about
+        clear_notes(slot->audit_notes);
+        clear_windows(slot->live_maintenance);
+    }
+    if (notes.maintenance_changed) slot->reread_maintenance = true;
     hand_over_endpoints(*slot);
     wake_keeper(*slot);
     if (notes.state_changed) wake_launcher();
@@ -76,7 +83,7 @@ void at_transaction_end(XactEvent event, void* /*arg*/) {
     if (notes.suspended_count > 0) end_suspensions();
     if (event == XACT_EVENT_PREPARE && notes.any()) mark_prepared();
     bool handed_over = event != XACT_EVENT_COMMIT || !notes.any() || hand_over();
-    notes.state_changed = notes.extension_dropped = notes.all_changed = false;
+    notes.state_changed = notes.extension_dropped = notes.all_changed = notes.maintenance_changed = false;
     notes.changed_count = notes.suspended_count = 0;
     if (!handed_over) {
         ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
@@ -137,6 +144,10 @@ void note_all_changed() {
     if (ready_to_note()) notes.all_changed = true;
 }
 
+void note_maintenance_changed() {
+    if (ready_to_note()) notes.maintenance_changed = true;
+}
+
 void note_state_changed() {
     if (ready_to_note()) notes.state_changed = true;
 }
@@ -152,7 +163,7 @@ void note_prepared_commit() {
     }
     // Where there is no slot, it may have been given to another database since.
     const bool slot_was_taken = !has_slot && OidIsValid(get_extension_oid("pulsimo", true));
-    if (has_prepared || slot_was_taken) notes.all_changed = notes.state_changed = true;
+    if (has_prepared || slot_was_taken) notes.all_changed = notes.state_changed = notes.maintenance_changed = true;
 }
 
 void note_extension_dropped() {

@@ -13,6 +13,7 @@ namespace pulsimo::worker {
 
 void note_changed_endpoint(std::int64_t endpoint_id);  // read this endpoint again
 void note_all_changed();                               // read all endpoints again
+void note_maintenance_changed();                       // read again what is in maintenance
 void note_state_changed();                             // start(), stop(): a keeper shall look, one shall start if there is none
 
 void note_prepared_commit();                           // anything may have changed, if there is a mark

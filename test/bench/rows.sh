@@ -444,3 +444,34 @@ row_tenant() {
     done | sort | uniq -c | awk '$2 == "none" || $1 != 2 { n++ } END { print n + 0 }')
     report T1 'indexes that only one of the two plans uses' "$plans" indexes - - '<= 0' 2
 }
+
+# --- T2: a policy tried out on 90 days of checks ----------------------------------------------------------------------------
+
+row_backtest() {
+    local read=0 backtest=0 id period="'2026-01-01Z', '2026-04-01Z'"
+    fresh_extension
+    run 'SELECT pulsimo.stop()'
+    add_endpoints 4 '30 s' 'http://127.0.0.1:1/'
+    id=$(sql 'SELECT max(id) FROM pulsimo.endpoints')
+    run "CREATE ROLE analyst LOGIN;
+         SELECT pulsimo.add_user('a@example.org', 'Analyst', o.id, 'viewer', database_role => 'analyst') FROM pulsimo.organizations o;
+         SELECT pulsimo.ensure_partitions('2025-12-31', '2026-04-01');
+         INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us, error_class)
+         SELECT e.id, t.at, CASE WHEN f.failed THEN 'down' ELSE 'up' END::pulsimo.status, 1000,
+                CASE WHEN f.failed THEN 'status'::pulsimo.error_class END
+         FROM generate_series(timestamptz '2026-01-01Z', '2026-03-31 23:59:30Z', '30 s') WITH ORDINALITY AS t (at, n),
+             LATERAL (SELECT t.n % 997 < 5 OR t.n % 101 = 7 AS failed) f, pulsimo.endpoints e
+         ORDER BY t.n, e.id"
+    run 'VACUUM ANALYZE pulsimo.health_checks'
+    for _ in 1 2 3; do
+        echo "SELECT count(*), max(response_us) FROM pulsimo.health_checks WHERE endpoint_id = $id
+              AND checked_at BETWEEN ${period/,/ AND};" | tr '\n' ' ' >"$place/checks.sql"
+        queries_as analyst
+        read=$(calculate "$read + $qps / 3" 3)
+        echo "SELECT count(*) FROM pulsimo.backtest($id, '{\"failure_threshold\": 2, \"failure_window\": 5}', $period);" >"$place/checks.sql"
+        queries_as analyst
+        backtest=$(calculate "$backtest + $qps / 3" 3)
+    done
+    report T2 'backtest of 90 days, a check every 30 s' "$(calculate "1000 / $backtest")" ms "$(calculate "1000 / $read")" - \
+        '<= 1000' 259200
+}

@@ -76,7 +76,7 @@ SQL
 
 sub tells_the_story {
     my ($id, $incident) = @_;
-    is(ask("SELECT event FROM pulsimo.incident_timeline($incident)"), "status\ncreated\nstatus\nresolved",
+    is(ask("SELECT event FROM pulsimo.incident_timeline($incident)"), "status\ncreated\nstatus\nfailing_checks\nresolved",
         'the timeline has the whole story in order');
     is(ask(<<"SQL"), 't', 'it ended with the first check that passed');
 SELECT i.resolved_at = (SELECT min(h.checked_at) FROM pulsimo.health_checks h

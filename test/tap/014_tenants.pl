@@ -54,8 +54,8 @@ INSERT INTO pulsimo.one_time_passwords (user_id, sealed, confirmed) VALUES (10 +
 INSERT INTO pulsimo.recovery_codes (user_id, code_hash) VALUES (10 + $number, '$text');
 INSERT INTO pulsimo.secrets (id, organization_id, name, hosts, sealed) OVERRIDING SYSTEM VALUE
     SELECT 100 * n + $number, $number, '$text ' || n, '{127.0.0.1,$text.example}', '$text' FROM generate_series(1, 3) n;
-INSERT INTO pulsimo.endpoints (id, project_id, name, url, options) OVERRIDING SYSTEM VALUE
-    SELECT 100 * n + $number, 10 + $number, '$text ' || n, 'http://127.0.0.1:1/$text',
+INSERT INTO pulsimo.endpoints (id, project_id, name, url, tags, options) OVERRIDING SYSTEM VALUE
+    SELECT 100 * n + $number, 10 + $number, '$text ' || n, 'http://127.0.0.1:1/$text', '{$text}',
            jsonb_build_object('body', '$text', 'headers', jsonb_build_object('X-Token', jsonb_build_object('secret', '$text ' || n)))
     FROM generate_series(1, 3) n;
 INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us, error_class, error)
@@ -71,6 +71,27 @@ INSERT INTO pulsimo.incident_events (incident_id, event, detail)
     SELECT 100 * n + $number, 'created', '$text' FROM generate_series(1, 3) n;
 INSERT INTO pulsimo.outbox (topic, incident_id, payload)
     SELECT 'incident_opened', 100 * n + $number, '{"endpoint": "$text"}' FROM generate_series(1, 3) n;
+INSERT INTO pulsimo.maintenance_windows (id, organization_id, project_id, endpoint_id, tag, title, starts_at, ends_at)
+    OVERRIDING SYSTEM VALUE
+    VALUES (100 + $number, $number, NULL, NULL, NULL, '$text', now() + interval '1 day', now() + interval '2 days'),
+           (200 + $number, $number, 10 + $number, NULL, NULL, '$text', now(), now() + interval '2 days'),
+           (300 + $number, $number, NULL, 100 + $number, NULL, '$text', now(), now() + interval '2 days'),
+           (400 + $number, $number, NULL, NULL, '$text', '$text', now() + interval '1 day', now() + interval '2 days');
+INSERT INTO pulsimo.dependencies (endpoint_id, depends_on) VALUES (100 + $number, 200 + $number), (200 + $number, 300 + $number);
+INSERT INTO pulsimo.suppressions (endpoint_id, cause_endpoint_id, cause_incident_id, began_at)
+    VALUES (100 + $number, 200 + $number, 200 + $number, now());
+INSERT INTO pulsimo.incident_endpoints (incident_id, endpoint_id) VALUES (100 + $number, 200 + $number);
+INSERT INTO pulsimo.incident_assignees (incident_id, user_id) VALUES (100 + $number, 10 + $number);
+INSERT INTO pulsimo.incident_notes (id, incident_id, author_id, body) OVERRIDING SYSTEM VALUE
+    VALUES (100 + $number, 100 + $number, 10 + $number, '$text'), (200 + $number, 200 + $number, 30 + $number, '$text');
+INSERT INTO pulsimo.incident_links (incident_id, link, other_id) VALUES (100 + $number, 'caused_by', 200 + $number);
+INSERT INTO pulsimo.incident_excerpts (incident_id, checked_at, excerpt) VALUES (100 + $number, now(), '{"body": "$text"}');
+INSERT INTO pulsimo.postmortems (incident_id, summary, root_cause, lessons) VALUES (100 + $number, '$text', '$text', '$text');
+INSERT INTO pulsimo.action_items (id, incident_id, title, owner_id) OVERRIDING SYSTEM VALUE
+    VALUES (100 + $number, 100 + $number, '$text', 10 + $number);
+INSERT INTO pulsimo.deployments (id, organization_id, project_id, service, version, deployed_at) OVERRIDING SYSTEM VALUE
+    VALUES (100 + $number, $number, NULL, '$text', '$text', now()), (200 + $number, $number, 10 + $number, '$text', '$text', now());
+INSERT INTO pulsimo.response_goals (organization_id, severity, resolve_within) VALUES ($number, 'high', '1 hour');
 INSERT INTO pulsimo.audit_log (organization_id, user_id, account_id, action, object_type, object_id, application, before, after,
                                detail)
     SELECT o.id, 10 * a.n + $number, 10 * b.n + $number, 'update', 'endpoints', 100 + $number, '$text', '{"name": "$text"}',
@@ -88,6 +109,11 @@ ALTER TABLE pulsimo.users ALTER id RESTART WITH 5000;
 ALTER TABLE pulsimo.projects ALTER id RESTART WITH 5000;
 ALTER TABLE pulsimo.api_keys ALTER id RESTART WITH 5000;
 ALTER TABLE pulsimo.secrets ALTER id RESTART WITH 5000;
+ALTER TABLE pulsimo.incidents ALTER id RESTART WITH 5000;
+ALTER TABLE pulsimo.maintenance_windows ALTER id RESTART WITH 5000;
+ALTER TABLE pulsimo.incident_notes ALTER id RESTART WITH 5000;
+ALTER TABLE pulsimo.action_items ALTER id RESTART WITH 5000;
+ALTER TABLE pulsimo.deployments ALTER id RESTART WITH 5000;
 CREATE ROLE a_owner LOGIN; CREATE ROLE a_member LOGIN; CREATE ROLE a_viewer LOGIN; CREATE ROLE pool LOGIN;
 SELECT pulsimo.grant_access(r) FROM unnest('{a_owner,a_member,a_viewer,pool}'::name[]) r;
 UPDATE pulsimo.users u SET database_role = r.role
@@ -150,11 +176,13 @@ sub all_of {
         organizations => "id = $number", secrets => "organization_id = $number",
         audit_log => "organization_id = $number OR user_id IN $of_user OR account_id IN $of_user OR detail LIKE '%$text%'",
         users => "id IN $of_user",
-        (map { $_ => "organization_id = $number" } qw(projects memberships invitations incidents)),
+        (map { $_ => "organization_id = $number" } qw(projects memberships invitations incidents incident_numbers
+            maintenance_windows deployments response_goals)),
         project_members => "project_id IN $of_project", endpoints => "project_id IN $of_project",
         (map { $_ => "user_id IN $of_user" } qw(user_sessions passwords api_keys one_time_passwords recovery_codes)),
-        (map { $_ => "endpoint_id IN $of_endpoint" } qw(health_checks state_changes certificates)),
-        (map { $_ => "incident_id IN $of_incident" } qw(incident_events outbox)),
+        (map { $_ => "endpoint_id IN $of_endpoint" } qw(health_checks state_changes certificates dependencies suppressions)),
+        (map { $_ => "incident_id IN $of_incident" } qw(incident_events outbox incident_endpoints incident_assignees
+            incident_notes incident_links incident_excerpts postmortems action_items)),
     );
     return $node->safe_psql('postgres', join(' UNION ALL ', map {
         "SELECT '$_', count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM pulsimo.$_ t WHERE $rows{$_}"
@@ -205,6 +233,10 @@ sub literal {
     return 'current_date' if $type eq 'date';
     return one_of("'viewer'", "'owner'") . "::$type" if $type =~ /_role$/;
     return "'active'::$type" if $type =~ /user_status/;
+    return one_of("'high'", "'low'") . "::$type" if $type =~ /severity|priority/;
+    return one_of("'caused_by'", "'duplicate_of'") . "::$type" if $type eq 'pulsimo.incident_link';
+    return one_of("'strong'", "'weak'") . "::$type" if $type =~ /dependency_kind/;
+    return "'open'::$type" if $type eq 'pulsimo.incident_status';
     return "NULL::$type" if $type =~ /^pulsimo\./;
     return "'pulsimo.endpoints'::regclass" if $type eq 'regclass';
     return '1.0' if $type eq 'double precision';
@@ -323,7 +355,7 @@ my @differ;
 for my $role ('a_owner', 'a_viewer', 'pool', 'key_all') {
     for my $position (1 .. 2) {
         # What is computed from a number alone differs, and tells nothing.
-        my @with_id = grep { $_->[0] !~ /next_slot|readable_duration/ 
+        my @with_id = grep { $_->[0] !~ /next_slot|readable_duration|same_time_words/
               && ((split /\|/, $_->[1])[ $position - 1 ] // '') eq 'bigint' } @functions;
         my @statements;
         for my $function (@with_id) {

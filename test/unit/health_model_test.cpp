@@ -1,7 +1,13 @@
-// step() against a model that knows the same rules but keeps no counters: it looks through the history each time.
+// step() and what goes with it against a model that knows the same rules but keeps no counters.
+#include "unit/support/health_model.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "health/health.hpp"
 #include "unit/support/random_checks.hpp"
@@ -9,137 +15,92 @@
 namespace pulsimo::health {
 namespace {
 
-class Model {
-  public:
-    explicit Model(const Policy& policy) : policy_(policy) {}
-
-    Step take(const Observation& observation) {
-        Step step;
-        step.verdict = verdict_of(observation);
-        const std::int64_t longest_silence_us = 2 * policy_.interval_us + policy_.timeout_us;
-        if (observation.checked_at_us < last_us_ - longest_silence_us) {
-            history_.clear();
-            last_us_ = 0;
-        }
-        const std::int64_t at_us = std::max(observation.checked_at_us, last_us_);
-        if (last_us_ != 0 && at_us > last_us_ + longest_silence_us) {
-            history_.clear();
-            change(step, Status::unknown, last_us_ + policy_.interval_us, true);
-        }
-        last_us_ = at_us;
-        history_.push_back({at_us, step.verdict});
-        consider(step);
-        const bool failing = status_ != Status::down && !row(is_down).empty();
-        if (failing && policy_.retry_interval_us < policy_.interval_us) step.retry_after_us = policy_.retry_interval_us;
-        return step;
+void expect_same(const std::vector<Change>& got, const std::vector<Change>& expected) {
+    ASSERT_EQ(got.size(), expected.size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        ASSERT_EQ(got[i].from, expected[i].from);
+        ASSERT_EQ(got[i].to, expected[i].to);
+        ASSERT_EQ(got[i].at_us, expected[i].at_us);
+        ASSERT_EQ(got[i].gap, expected[i].gap);
+        ASSERT_EQ(got[i].incident, expected[i].incident);
+        ASSERT_EQ(got[i].incident_at_us, expected[i].incident_at_us);
+        ASSERT_EQ(got[i].maintenance, expected[i].maintenance);
+        ASSERT_EQ(got[i].flapping, expected[i].flapping);
     }
-
-    Status status() const { return status_; }
-    bool incident_open() const { return incident_open_; }
-
-  private:
-    using Row = std::vector<StoredCheck>;
-    using Predicate = bool (*)(Status);
-
-    static bool is_down(Status status) { return status == Status::down; }
-    static bool is_fast(Status status) { return status == Status::up; }
-    static bool is_slow(Status status) { return status == Status::degraded; }
-    static bool is_pass(Status status) { return is_fast(status) || is_slow(status); }
-
-    Status verdict_of(const Observation& o) const {
-        const bool stalled = o.stall_us > policy_.stall_limit_us;
-        const bool slow = policy_.degraded_after_us != 0 && o.response_us > policy_.degraded_after_us;
-        if (o.outcome == Outcome::own_trouble || (o.outcome == Outcome::no_answer && stalled)) return Status::unknown;
-        if (o.outcome != Outcome::pass) return Status::down;
-        return slow && !stalled ? Status::degraded : Status::up;
-    }
-
-    // The latest results in a row that are as asked for, own troubles left out.
-    Row row(Predicate wanted) const {
-        Row found;
-        for (auto check = history_.rbegin(); check != history_.rend(); ++check) {
-            if (check->verdict == Status::unknown) continue;
-            if (!wanted(check->verdict)) break;
-            found.insert(found.begin(), *check);
-        }
-        return found;
-    }
-
-    Row troubles() const {
-        Row found;
-        for (auto check = history_.rbegin(); check != history_.rend() && check->verdict == Status::unknown; ++check) {
-            found.insert(found.begin(), *check);
-        }
-        return found;
-    }
-
-    void consider(Step& step) {
-        if (step.verdict == Status::unknown) {
-            consider_trouble(step);
-        } else if (step.verdict == Status::down) {
-            const bool again = status_ == Status::unknown && incident_open_;
-            change_after(step, Status::down, row(is_down), again ? 1 : policy_.failure_threshold);
-        } else if (status_ == Status::up) {
-            change_after(step, Status::degraded, row(is_slow), policy_.failure_threshold);
-        } else if (status_ == Status::degraded) {
-            change_after(step, Status::up, row(is_fast), policy_.success_threshold);
-        } else {
-            const bool first = status_ == Status::unknown && !incident_open_;
-            change_after(step, step.verdict, row(is_pass), first ? 1 : policy_.success_threshold);
-        }
-    }
-
-    void consider_trouble(Step& step) {
-        const Row run = troubles();
-        if (static_cast<int>(run.size()) < policy_.failure_threshold) return;
-        change(step, Status::unknown, run.front().checked_at_us, false);
-        history_.clear();
-    }
-
-    void change_after(Step& step, Status to, const Row& run, int threshold) {
-        if (static_cast<int>(run.size()) >= threshold) change(step, to, run.front().checked_at_us, false);
-    }
-
-    void change(Step& step, Status to, std::int64_t at_us, bool gap) {
-        if (to == status_) return;
-        Change change{status_, to, at_us, gap, IncidentAction::none};
-        if (to == Status::down && !incident_open_) change.incident = IncidentAction::open;
-        if (is_pass(to) && incident_open_) change.incident = IncidentAction::resolve;
-        incident_open_ = to == Status::down || (incident_open_ && to == Status::unknown);
-        status_ = to;
-        step.changes.push_back(change);
-    }
-
-    Policy policy_;
-    Row history_;
-    Status status_ = Status::unknown;
-    bool incident_open_ = false;
-    std::int64_t last_us_ = 0;
-};
+}
 
 void expect_same(const Step& got, const Step& expected) {
     ASSERT_EQ(got.verdict, expected.verdict);
     ASSERT_EQ(got.retry_after_us, expected.retry_after_us);
-    ASSERT_EQ(got.changes.size(), expected.changes.size());
-    for (std::size_t i = 0; i < got.changes.size(); ++i) {
-        ASSERT_EQ(got.changes[i].from, expected.changes[i].from);
-        ASSERT_EQ(got.changes[i].to, expected.changes[i].to);
-        ASSERT_EQ(got.changes[i].at_us, expected.changes[i].at_us);
-        ASSERT_EQ(got.changes[i].gap, expected.changes[i].gap);
-        ASSERT_EQ(got.changes[i].incident, expected.changes[i].incident);
-    }
+    expect_same(got.changes, expected.changes);
 }
+
+std::vector<Change> as_list(const std::optional<Change>& change) {
+    return change ? std::vector{*change} : std::vector<Change>{};
+}
+
+// What happens to an endpoint between two of its checks.
+struct Between {
+    std::optional<Hold> hold;
+    std::optional<bool> maintenance;
+    std::int64_t maintenance_at_us = 0;
+    bool close_incident = false;
+    bool open_incident = false;
+};
+
+Between random_between(RandomChecks& checks, const State& state) {
+    Between between;
+    if (checks.below(12) == 0) between.hold = static_cast<Hold>(checks.below(3));
+    if (checks.below(20) == 0) between.maintenance = !state.maintenance;
+    between.maintenance_at_us = state.last_checked_us + checks.below(60'000'000) - 30'000'000;
+    between.close_incident = state.incident_open && checks.below(15) == 0;
+    between.open_incident = !state.incident_open && checks.below(60) == 0;
+    return between;
+}
+
+// An endpoint and all that happens to it, told to whoever looks on.
+class RandomLife {
+  public:
+    explicit RandomLife(unsigned seed, bool far_back) : checks_(seed, far_back, true) {}
+
+    const Policy& policy() const { return checks_.policy(); }
+    const State& state() const { return state_; }
+    Hold hold() const { return hold_; }
+
+    Between next_between() { return random_between(checks_, state_); }
+
+    std::vector<Change> hold(Hold hold) {
+        hold_ = hold;
+        return as_list(reconsider(state_, policy(), hold));
+    }
+
+    Change maintain(const Between& between) {
+        if (*between.maintenance) return enter_maintenance(state_, between.maintenance_at_us);
+        return leave_maintenance(state_, between.maintenance_at_us, hold_);
+    }
+
+    void close() { incident_closed(state_); }
+    void open() { incident_opened(state_); }
+
+    Observation next_check() { return checks_.next(); }
+    Step check(const Observation& observation) { return step(state_, observation, policy(), hold_); }
+
+  private:
+    RandomChecks checks_;
+    State state_;
+    Hold hold_ = Hold::nothing;
+};
 
 TEST(HealthModel, AgreesOnRandomSequences) {
     int changes = 0;
     for (unsigned seed = 0; seed < 600; ++seed) {
         RandomChecks checks(seed, true);
-        Model model(checks.policy());
+        HealthModel model(checks.policy());
         State state;
         for (int i = 0; i < 300; ++i) {
             const Observation observation = checks.next();
             const Step step = health::step(state, observation, checks.policy());
-            expect_same(step, model.take(observation));
+            expect_same(step, model.take(observation, Hold::nothing));
             if (testing::Test::HasFatalFailure()) FAIL() << "seed " << seed << ", check " << i;
             ASSERT_EQ(state.status, model.status());
             ASSERT_EQ(state.incident_open, model.incident_open());
@@ -149,29 +110,128 @@ TEST(HealthModel, AgreesOnRandomSequences) {
     EXPECT_GT(changes, 10000);  // or the sequences were too dull to prove anything
 }
 
-// What the database and the reports rely on, whatever the rules become.
-TEST(HealthModel, TellsAStoryThatHoldsTogether) {
-    for (unsigned seed = 0; seed < 300; ++seed) {
-        RandomChecks checks(seed);
-        State state;
-        Status status = Status::unknown;
-        std::int64_t since_us = 0;
-        bool incident_open = false;
+void live_through(RandomLife& life, HealthModel& model, const Between& between) {
+    if (between.close_incident) {
+        life.close();
+        model.close_incident();
+    }
+    if (between.open_incident) {
+        life.open();
+        model.open_incident();
+    }
+    if (between.hold) expect_same(life.hold(*between.hold), model.reconsider(*between.hold));
+    if (between.maintenance) {
+        const Change expected = model.set_maintenance(*between.maintenance, between.maintenance_at_us, life.hold());
+        expect_same(std::vector{life.maintain(between)}, {expected});
+    }
+}
+
+TEST(HealthModel, AgreesOnAllRules) {
+    std::map<std::string, int> seen;
+    for (unsigned seed = 0; seed < 1500; ++seed) {
+        RandomLife life(seed, true);
+        HealthModel model(life.policy());
         for (int i = 0; i < 300; ++i) {
-            for (const Change& change : step(state, checks.next(), checks.policy()).changes) {
-                ASSERT_EQ(change.from, status);
-                ASSERT_NE(change.to, change.from);
-                ASSERT_GE(change.at_us, since_us);
-                ASSERT_NE(change.incident, incident_open ? IncidentAction::open : IncidentAction::resolve);
-                if (change.incident != IncidentAction::none) incident_open = change.incident == IncidentAction::open;
-                status = change.to;
-                since_us = change.at_us;
+            live_through(life, model, life.next_between());
+            const Observation observation = life.next_check();
+            const Step step = life.check(observation);
+            expect_same(step, model.take(observation, life.hold()));
+            if (testing::Test::HasFatalFailure()) FAIL() << "seed " << seed << ", check " << i;
+            ASSERT_EQ(life.state().status, model.status());
+            ASSERT_EQ(life.state().incident_open, model.incident_open());
+            for (const Change& change : step.changes) {
+                ++seen["changes"];
+                seen["flapping"] += change.flapping ? 1 : 0;
+                seen["maintenance"] += change.maintenance ? 1 : 0;
+                seen["late"] += change.incident == IncidentAction::open && change.incident_at_us < change.at_us ? 1 : 0;
             }
-            ASSERT_EQ(state.status, status);
-            ASSERT_EQ(state.since_us, since_us);
-            ASSERT_EQ(state.incident_open, incident_open);
-            ASSERT_TRUE(incident_open || status != Status::down);
-            ASSERT_TRUE(!incident_open || status == Status::down || status == Status::unknown);
+        }
+    }
+    for (const auto& [what, times] : seen) EXPECT_GT(times, 300) << what;  // or they were too dull to prove anything
+}
+
+// What the database and the reports rely on, whatever the rules become.
+class Story {
+  public:
+    explicit Story(const RandomLife& life) : life_(life) {}
+
+    void add(const Change& change) {
+        ASSERT_EQ(change.from, status_);
+        ASSERT_GE(change.at_us, told_us_);
+        ASSERT_NE(change.incident, incident_open_ ? IncidentAction::open : IncidentAction::resolve);
+        if (change.incident == IncidentAction::open) check_opened(change);
+        if (change.incident != IncidentAction::none) incident_open_ = change.incident == IncidentAction::open;
+        status_ = change.to;
+        told_us_ = change.at_us;
+        if (change.from != change.to && (change.to == Status::up || change.to == Status::degraded)) {
+            closed_ = false;
+            recovered_after_ = failures_.size();
+        }
+    }
+
+    void add(const Step& step) {
+        // What a step decides upon its failure knows of that failure.
+        if (step.verdict == Status::down) failures_.push_back(life_.state().last_checked_us);
+        for (const Change& change : step.changes) add(change);
+        const bool may_open = life_.hold() == Hold::nothing && !life_.state().maintenance;
+        if (step.verdict == Status::down && status_ == Status::down && may_open) {
+            ASSERT_TRUE(incident_open_ || closed_);
+        }
+        ASSERT_EQ(life_.state().status, status_);
+        ASSERT_EQ(life_.state().told_us, told_us_);
+        ASSERT_EQ(life_.state().incident_open, incident_open_);
+    }
+
+    void set_incident(bool open) {
+        incident_open_ = open;
+        closed_ = !open;
+    }
+
+  private:
+    void check_opened(const Change& change) {
+        ASSERT_EQ(change.to, Status::down);
+        ASSERT_EQ(life_.hold(), Hold::nothing);
+        ASSERT_FALSE(change.maintenance);
+        ASSERT_LE(change.incident_at_us, change.at_us);
+        // The outage began with a failure since which the endpoint was never up.
+        const auto first = std::find(failures_.rbegin(), failures_.rend(), change.incident_at_us);
+        ASSERT_TRUE(first != failures_.rend());
+        ASSERT_GT(static_cast<std::size_t>(failures_.rend() - first), recovered_after_);
+        closed_ = false;
+    }
+
+    const RandomLife& life_;
+    Status status_ = Status::unknown;
+    std::int64_t told_us_ = 0;
+    bool incident_open_ = false;
+    bool closed_ = false;  // by a person, since the endpoint was last up
+    std::vector<std::int64_t> failures_;
+    std::size_t recovered_after_ = 0;  // so many of them
+};
+
+void live_through(RandomLife& life, Story& story, const Between& between) {
+    if (between.close_incident) {
+        life.close();
+        story.set_incident(false);
+    }
+    if (between.open_incident) {
+        life.open();
+        story.set_incident(true);
+    }
+    if (between.hold) {
+        for (const Change& change : life.hold(*between.hold)) story.add(change);
+    }
+    if (between.maintenance) story.add(life.maintain(between));
+}
+
+TEST(HealthModel, TellsAStoryThatHoldsTogether) {
+    for (unsigned seed = 0; seed < 1000; ++seed) {
+        RandomLife life(seed, false);
+        Story story(life);
+        for (int i = 0; i < 300; ++i) {
+            live_through(life, story, life.next_between());
+            story.add(life.check(life.next_check()));
+            if (testing::Test::HasFatalFailure()) FAIL() << "seed " << seed << ", check " << i;
         }
     }
 }

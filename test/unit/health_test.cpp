@@ -1,65 +1,14 @@
-// The rules of health.hpp one by one. A script of checks is a text, a letter each: P pass, S slow pass, F failure,
-// X timeout, T our own trouble; lower case x and s are a timeout and a slow pass while our loop stalled.
+// The rules of health.hpp one by one: verdicts and rows of the same. support/health_script.hpp explains the scripts.
 #include "health/health.hpp"
 
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
+
+#include "unit/support/health_script.hpp"
 
 namespace pulsimo::health {
 namespace {
-
-constexpr std::int64_t kSecond = 1'000'000;
-constexpr std::int64_t kStart = 1'700'000'000 * kSecond;
-constexpr std::int64_t kInterval = 60 * kSecond;
-
-Policy policy(int failures, int successes) {
-    Policy policy;
-    policy.failure_threshold = failures;
-    policy.success_threshold = successes;
-    policy.degraded_after_us = kSecond;
-    return policy;
-}
-
-Observation observation(char letter, std::int64_t at_us) {
-    static const std::map<char, Observation> kLetters = {
-        {'P', {0, Outcome::pass, 100, 0}},
-        {'S', {0, Outcome::pass, 2 * kSecond, 0}},
-        {'s', {0, Outcome::pass, 2 * kSecond, 2 * kSecond}},
-        {'F', {0, Outcome::fail, 100, 0}},
-        {'X', {0, Outcome::no_answer, 10 * kSecond, 0}},
-        {'x', {0, Outcome::no_answer, 10 * kSecond, 2 * kSecond}},
-        {'T', {0, Outcome::own_trouble, 0, 0}},
-    };
-    Observation result = kLetters.at(letter);
-    result.checked_at_us = at_us;
-    return result;
-}
-
-std::string described(const Change& change) {
-    std::string text(to_string(change.to));
-    text += '@' + std::to_string((change.at_us - kStart) / kInterval);
-    if (change.gap) text += " gap";
-    if (change.incident == IncidentAction::open) text += " open";
-    if (change.incident == IncidentAction::resolve) text += " resolve";
-    return text;
-}
-
-// Runs one check an interval (a blank leaves one out) and lists the changes, each with the number of the check that
-// made it and the number of the interval it is dated at: "3: down@1 open".
-std::string changes_of(const std::string& script, const Policy& policy, State state = {}) {
-    std::string text;
-    for (std::size_t i = 0; i < script.size(); ++i) {
-        if (script[i] == ' ') continue;
-        const auto at_us = kStart + static_cast<std::int64_t>(i) * kInterval;
-        for (const Change& change : step(state, observation(script[i], at_us), policy).changes) {
-            if (!text.empty()) text += ", ";
-            text += std::to_string(i) + ": " + described(change);
-        }
-    }
-    return text;
-}
 
 TEST(Judge, LooksAtOneCheck) {
     const Policy limits = policy(3, 1);
@@ -185,6 +134,24 @@ TEST(Step, MakesNoGapOfAnIntervalThatWasLonger) {
     EXPECT_EQ(step(state, observation('P', kStart + 1900 * kSecond), limits).changes.size(), 2U);
 }
 
+// A cron schedule by the hour from nine to five.
+TEST(Step, MeasuresAGapOfAnUnevenScheduleByItsRuns) {
+    constexpr std::int64_t kHour = 3600 * kSecond;
+    State state;
+    const auto gaps_after = [&](std::int64_t at_us, std::int64_t spacing_us, std::int64_t next_us) {
+        Policy limits = policy(1, 1);
+        limits.interval_us = next_us;
+        Observation pass = observation('P', at_us);
+        pass.spacing_us = spacing_us;
+        return step(state, pass, limits).changes.size() - (at_us == kStart ? 1 : 0);
+    };
+    EXPECT_EQ(gaps_after(kStart, 16 * kHour, kHour), 0U);
+    EXPECT_EQ(gaps_after(kStart + 8 * kHour, kHour, 16 * kHour), 2U);  // seven runs are missing
+    EXPECT_EQ(gaps_after(kStart + 24 * kHour, 16 * kHour, kHour), 0U);
+    EXPECT_EQ(gaps_after(kStart + 25 * kHour, kHour, kHour), 0U);
+    EXPECT_EQ(gaps_after(kStart + 28 * kHour, kHour, kHour), 2U);
+}
+
 TEST(Step, DatesAnOlderResultAsTheLast) {
     State state;
     const Policy limits = policy(2, 1);
@@ -212,7 +179,7 @@ TEST(Step, LeavesAFutureThatTheClockHadWrongly) {
 TEST(Step, DatesNoChangeBeforeTheOneBefore) {
     State state;
     state.status = Status::up;
-    state.since_us = kStart + 5 * kSecond;  // resumed after the wall clock was set back
+    state.told_us = kStart + 5 * kSecond;  // resumed after the wall clock was set back
     const Step result = step(state, observation('F', kStart), policy(1, 1));
     ASSERT_EQ(result.changes.size(), 1U);
     EXPECT_EQ(result.changes[0].at_us, kStart + 5 * kSecond);

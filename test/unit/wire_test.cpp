@@ -22,7 +22,8 @@ std::vector<Command> some_commands() {
         SetAccepting{false},
         SetAccepting{true},
         Upsert{{0, 0, 0, "", std::string("with\0zero", 9)}},
-        Upsert{{1, 2, 3, "http://10.0.0.1/", "{}", "10.0.0.0/8, fe80::/10", "10.0.0.1"}},
+        Upsert{
+            {1, 2, 3, "http://10.0.0.1/", "{}", "10.0.0.0/8, fe80::/10", "10.0.0.1", "*/5 * * * *", "Europe/Berlin"}},
     };
 }
 
@@ -41,6 +42,7 @@ CheckResult some_result() {
     result.http_status = 503;
     result.certificate_expires_at_s = 1'800'000'000;
     result.certificate_issuer = "CN=Some Authority";
+    result.excerpt = R"({"url":"https://example.com/","body":"a \"\n"})";
     return result;
 }
 
@@ -74,6 +76,8 @@ TEST(Wire, BringsCommandsOverUnchanged) {
     EXPECT_EQ(std::get<Upsert>(decoded[7]).config, std::get<Upsert>(commands[7]).config);
     EXPECT_EQ(std::get<Upsert>(decoded[7]).config.blocked_networks, "10.0.0.0/8, fe80::/10");
     EXPECT_EQ(std::get<Upsert>(decoded[7]).config.allowed_networks, "10.0.0.1");
+    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.cron, "*/5 * * * *");
+    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.timezone, "Europe/Berlin");
 }
 
 TEST(Wire, BringsResultsOverUnchanged) {
@@ -99,6 +103,7 @@ TEST(Wire, BringsResultsOverUnchanged) {
     EXPECT_EQ(got.http_status, sent.http_status);
     EXPECT_EQ(got.certificate_expires_at_s, sent.certificate_expires_at_s);
     EXPECT_EQ(got.certificate_issuer, sent.certificate_issuer);
+    EXPECT_EQ(got.excerpt, sent.excerpt);
 }
 
 TEST(Wire, TakesAnEmptyMessageForNothing) {
@@ -113,6 +118,16 @@ TEST(Wire, MakesTextsSafeOnArrival) {
     const auto decoded = decode_results(encoded(result));
     EXPECT_EQ(decoded[0].detail, "bad ? " + std::string(294, 'x'));
     EXPECT_EQ(decoded[0].certificate_issuer, std::string(300, 'y'));
+}
+
+TEST(Wire, DropsAnExcerptThatNoDatabaseCouldStore) {
+    CheckResult result;
+    for (const char* bad : {"text", "[]", R"({"body":"\u0000"})", "{\"body\":\"\xFF\"}"}) {
+        result.excerpt = bad;
+        EXPECT_EQ(decode_results(encoded(result))[0].excerpt, "") << bad;
+    }
+    result.excerpt = "{\"body\":\"" + std::string(CheckResult::kMaxExcerpt, 'x') + "\"}";
+    EXPECT_EQ(decode_results(encoded(result))[0].excerpt, "");
 }
 
 // Where a record ends a shorter message is complete; everywhere else it must be refused.

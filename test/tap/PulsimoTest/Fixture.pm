@@ -131,6 +131,71 @@ SQL
     [12, undef, <<'SQL'],
 INSERT INTO pulsimo.access_roles (database_role, extension_version) VALUES ('pg_monitor', '012');
 SQL
+    [13, undef, <<'SQL'],
+INSERT INTO pulsimo.endpoints (project_id, name, url, reference_endpoints) VALUES (1, 'guarded', 'http://127.0.0.1:1/', '{1}');
+UPDATE pulsimo.endpoints SET cron = '*/5 9-17 * * 1-5', timezone = 'Europe/Berlin', check_interval = '5 min', timeout = '10 s',
+    tags = '{eu,"wéb \\\" ''1''"}', criticality = 'critical', failure_threshold = NULL, failure_window = 5, flap_start = 60,
+    flap_stop = 20, auto_resolve = false, reference_endpoints = '{}'
+WHERE id = 2;
+UPDATE pulsimo.projects SET failure_threshold = 2, failure_window = 4, success_threshold = 2, retry_interval = '5 s',
+    degraded_after = '1 s', flap_start = 0, flap_stop = 0, auto_resolve = true, reference_endpoints = '{1,4}'
+WHERE id = 1;
+UPDATE pulsimo.organizations SET failure_threshold = 4, failure_window = 4, success_threshold = 3, retry_interval = '7 s',
+    degraded_after = '2 s', flap_start = 40, flap_stop = 10, auto_resolve = false, reference_endpoints = '{}'
+WHERE id = 2;
+SQL
+    [14, undef, <<'SQL'],
+INSERT INTO pulsimo.maintenance_windows (organization_id, project_id, endpoint_id, tag, title, starts_at, ends_at, cron, timezone,
+                                         duration, created_by, created_at)
+VALUES (1, NULL, NULL, NULL, E'ällés "\\"', '2024-02-29 12:00+00', '2024-02-29 13:00+00', NULL, NULL, NULL, 1, '2024-02-01 12:00+00'),
+       (1, 1, NULL, NULL, 'nightly', '2024-02-29 12:00+00', NULL, '0 2 * * *', 'Europe/Berlin', '1 hour', NULL, '2024-02-01 12:00+00'),
+       (2, NULL, 2, NULL, 'of one', '2024-02-29 12:00+00', '2024-02-29 13:00+00', '0 3 L * *', 'America/New_York', '02:30:00', 2,
+        '2024-02-01 12:00+00'),
+       (2, NULL, NULL, 'eu', 'gone', '2024-02-29 12:00+00', '2024-02-29 13:00+00', NULL, NULL, NULL, 2, '2024-02-01 12:00+00');
+DELETE FROM pulsimo.maintenance_windows WHERE title = 'gone';
+INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status, underlying, underlying_since, flapping,
+                                   recorded_at)
+VALUES (1, '2024-02-29 13:00+00', 'maintenance', 'down', 'down', '2024-02-29 12:00+00', true, '2024-02-29 13:00+00');
+SQL
+    [15, undef, <<'SQL'],
+INSERT INTO pulsimo.dependencies (endpoint_id, depends_on, kind, role, criticality, created_at)
+VALUES (1, 4, 'weak', 'cache', 'low', '2024-03-01 12:00+00');
+INSERT INTO pulsimo.suppressions (endpoint_id, cause_endpoint_id, cause_incident_id, began_at, ended_at)
+VALUES (1, 2, 3, '2024-02-29 12:00+00', NULL), (2, NULL, NULL, '2024-02-28 12:00+00', '2024-02-28 13:00+00'),
+       (2, 1, 1, '2024-02-27 12:00+00', '2024-02-27 13:00+00');
+DELETE FROM pulsimo.suppressions WHERE cause_incident_id = 1;
+SQL
+    [16, undef, <<'SQL'],
+INSERT INTO pulsimo.incident_numbers (organization_id, lane, next_number) VALUES (1, 0, 17), (1, 1, 2), (2, 15, 16)
+ON CONFLICT (organization_id, lane) DO UPDATE SET next_number = excluded.next_number;
+UPDATE pulsimo.incidents SET number = 'INC-2024-00000' || id, priority = 'low', muted_until = '2024-03-02 12:00+00',
+    acknowledged_at = '2024-02-29 12:05+00', acknowledged_by = 1, opened_by = 1, automatic = false, reopened = 2
+WHERE id = 3;
+INSERT INTO pulsimo.incident_events (incident_id, event, happened_at, detail, user_id, data)
+VALUES (3, 'assigned', '2024-02-29 12:06+00', 'to "Ada" \\', 1, '{"assigned": 1, "x": "a\tb\\\"c"}');
+INSERT INTO pulsimo.incident_endpoints (incident_id, endpoint_id) VALUES (3, 1), (3, 2);
+INSERT INTO pulsimo.incident_assignees (incident_id, user_id, assigned_at) VALUES (3, 1, '2024-02-29 12:06+00');
+INSERT INTO pulsimo.incident_notes (incident_id, author_id, category, body, created_at, edited_at)
+VALUES (3, 1, 'root_cause', E'line\nbreak\t"\\"', '2024-02-29 12:07+00', '2024-02-29 12:08+00'),
+       (3, NULL, 'finding', 'gone', '2024-02-29 12:07+00', NULL);
+DELETE FROM pulsimo.incident_notes WHERE body = 'gone';
+INSERT INTO pulsimo.incident_links (incident_id, link, other_id, created_at)
+VALUES (3, 'caused_by', 1, '2024-02-29 12:09+00');
+INSERT INTO pulsimo.incident_excerpts (incident_id, checked_at, excerpt)
+VALUES (1, '2024-02-29 12:02+00', '{"status_line": "HTTP/1.1 500 ünï", "body": "a\nb\t\\\"c"}');
+INSERT INTO pulsimo.postmortems (incident_id, summary, root_cause_category, root_cause, lessons, updated_by, updated_at)
+VALUES (2, 'sümmary', 'human_error', E'a\nb', '', 2, '2024-03-01 12:00+00');
+INSERT INTO pulsimo.action_items (incident_id, title, owner_id, due_on, created_at, completed_at, completed_by)
+VALUES (2, 'do "it"', 1, '2024-03-07', '2024-03-01 12:00+00', '2024-03-02 12:00+00', 2),
+       (2, 'gone', NULL, NULL, '2024-03-01 12:00+00', NULL, NULL);
+DELETE FROM pulsimo.action_items WHERE title = 'gone';
+INSERT INTO pulsimo.deployments (organization_id, project_id, service, version, deployed_at, recorded_by)
+VALUES (1, 1, E'shöp "\\"', 'v1.2', '2024-02-29 11:55+00', 1), (2, NULL, 'all', NULL, '2024-02-29 11:00+00', NULL),
+       (2, NULL, 'gone', NULL, '2024-02-29 11:00+00', NULL);
+DELETE FROM pulsimo.deployments WHERE service = 'gone';
+INSERT INTO pulsimo.response_goals (organization_id, severity, acknowledge_within, resolve_within)
+VALUES (1, 'critical', '5 min', '4 hours'), (2, 'low', NULL, '7 days');
+SQL
     [1, undef, <<'SQL'],
 DELETE FROM pulsimo.endpoints WHERE name = 'gone';
 SQL

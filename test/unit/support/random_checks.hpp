@@ -12,9 +12,12 @@ namespace pulsimo::health {
 
 class RandomChecks {
   public:
-    // far_back: the clock is also set back by more than a gap, so that time begins anew.
-    explicit RandomChecks(unsigned seed, bool far_back = false)
-        : random_(seed), policy_(random_policy()), far_back_(far_back) {}
+    // far_back: the clock is also set back by more than a gap, so that time begins anew. With all rules the policy may
+    // have a failure window, flapping, and incidents that no recovery resolves.
+    explicit RandomChecks(unsigned seed, bool far_back = false, bool all_rules = false)
+        : random_(seed), policy_(random_policy()), far_back_(far_back) {
+        if (all_rules) add_rules();
+    }
 
     const Policy& policy() const { return policy_; }
 
@@ -36,6 +39,13 @@ class RandomChecks {
         policy.retry_interval_us = below(2) == 0 ? 10'000'000 : policy.interval_us;
         policy.degraded_after_us = below(3) == 0 ? 0 : 1000;
         return policy;
+    }
+
+    void add_rules() {
+        policy_.failure_window = below(2) == 0 ? 0 : 1 + below(20);
+        policy_.flap_start = below(3) == 0 ? 0 : 15 + below(60);
+        policy_.flap_stop = policy_.flap_start / 2;
+        policy_.auto_resolve = below(4) != 0;
     }
 
     Outcome random_outcome() { return static_cast<Outcome>(below(4)); }
