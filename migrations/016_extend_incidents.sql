@@ -4,19 +4,17 @@ CREATE TYPE pulsimo.note_category AS ENUM ('finding', 'attempted_fix', 'root_cau
 CREATE TYPE pulsimo.incident_link AS ENUM ('duplicate_of', 'caused_by', 'blocks', 'parent_of');
 CREATE TYPE pulsimo.root_cause_category AS ENUM ('infrastructure', 'application', 'human_error', 'external');
 
-ALTER TYPE pulsimo.incident_event ADD VALUE 'unassigned';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'note_edited';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'note_removed';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'priority_changed';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'unmuted';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'unlinked';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'endpoints_changed';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'failing_checks';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'flapping';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'calm';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'action_item_added';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'action_item_completed';
-ALTER TYPE pulsimo.incident_event ADD VALUE 'postmortem_written';
+-- A new type instead of new values of the old one: before version 17 of the server those could not be used in the transaction
+-- that adds them, as by a restore in a single one.
+ALTER TYPE pulsimo.incident_event RENAME TO incident_event_of_before;
+CREATE TYPE pulsimo.incident_event AS ENUM (
+    'created', 'notified', 'acknowledged', 'investigating', 'assigned', 'unassigned', 'note_added', 'note_edited',
+    'note_removed', 'severity_changed', 'priority_changed', 'muted', 'unmuted', 'linked', 'unlinked', 'endpoints_changed',
+    'failing_checks', 'flapping', 'calm', 'resolved', 'reopened', 'action_item_added', 'action_item_completed',
+    'postmortem_written');
+ALTER TABLE pulsimo.incident_events
+    ALTER COLUMN event TYPE pulsimo.incident_event USING event::pg_catalog.text::pulsimo.incident_event;
+DROP TYPE pulsimo.incident_event_of_before;
 
 -- Numbers are counted per organization, in lanes: whoever needs one takes the free lane with the lowest number, so that
 -- nobody waits for the transaction of somebody else, and numbers come in order while there is only one at a time.

@@ -56,7 +56,7 @@ SELECT pulsimo.open_incident('Of the operator', 'low', ARRAY[4], started_at => '
 SELECT * FROM seen;
 SELECT * FROM events;
 SELECT * FROM pulsimo.incident_endpoints ORDER BY incident_id, endpoint_id;
-SELECT topic, payload - 'started_at' AS payload FROM pulsimo.outbox ORDER BY id LIMIT 1;
+SELECT topic, payload - '{started_at,number}'::text[] AS payload FROM pulsimo.outbox ORDER BY id LIMIT 1;
 -- What is none.
 SET ROLE regress_mia;
 SELECT statement, tries('open_incident(' || statement || ')')
@@ -123,7 +123,7 @@ SELECT pulsimo.resolve_incident(:automatic, 'Plugged it in', '2026-01-01 00:08+0
 SELECT event, actor, detail FROM pulsimo.incident_timeline(:automatic);
 SELECT * FROM events WHERE incident_id = :automatic;
 RESET ROLE;
-SELECT topic, payload - 'incident_id' - 'started_at' AS payload FROM pulsimo.outbox ORDER BY id DESC LIMIT 1;
+SELECT topic, payload - '{incident_id,started_at,number}'::text[] AS payload FROM pulsimo.outbox ORDER BY id DESC LIMIT 1;
 SELECT pulsimo.record_changes('[{"endpoint_id": 1, "at": 1767226140000000, "status": "down", "error": "refused", "incident": "open"}]');
 SELECT id AS second FROM pulsimo.incidents WHERE automatic AND status = 'open' \gset
 SELECT replace(replace(tries(format('reopen_incident(%s, ''x'')', :automatic)), :'second', 'SECOND'), :'automatic', 'FIRST');
@@ -144,6 +144,20 @@ SELECT muted_until - now() BETWEEN '25:59' AND '26:01' AS muted FROM pulsimo.inc
 SELECT pulsimo.unmute_incident(:printers);
 SELECT pulsimo.add_incident_endpoint(:printers, 2), pulsimo.add_incident_endpoint(:printers, 2);
 SELECT event, actor, detail, data FROM events WHERE incident_id IN (:printers, 3);
+-- Who was meant is told by the reader's view of people, so it is forgotten with the account.
+SELECT actor, event, detail FROM pulsimo.incident_timeline(:printers) WHERE event LIKE '%assigned';
+RESET ROLE;
+BEGIN;
+SELECT pulsimo.remove_user(2);
+SELECT actor, event, detail FROM pulsimo.incident_timeline(:printers) WHERE event LIKE '%assigned';
+SELECT count(*) FROM pulsimo.incident_events WHERE concat(detail, data) LIKE '%Mia%';
+ROLLBACK;
+-- Messages say until when nobody is to be told.
+BEGIN;
+SELECT pulsimo.mute_incident(:printers, '1 h'), pulsimo.acknowledge_incident(:printers);
+SELECT topic, (payload ->> 'muted_until')::timestamptz > now() AS muted FROM pulsimo.outbox ORDER BY id DESC LIMIT 1;
+ROLLBACK;
+SET ROLE regress_ann;
 SELECT replace(tries(replace(statement, 'ID', :'printers')), :'printers', 'ID')
 FROM unnest(ARRAY[
     'assign_incident(ID, NULL)', 'assign_incident(ID, 99)', 'assign_incident(ID, 4)', 'assign_incident(3, 5)',

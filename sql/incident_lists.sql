@@ -68,7 +68,7 @@ FROM unnest('{0.1,7,8}'::numeric[]) AS d (days), unnest('{1,4,5}'::bigint[]) AS 
 UPDATE pulsimo.incidents SET muted_until = CASE id WHEN 1 THEN now() + interval '1 hour' ELSE now() - interval '1 hour' END WHERE id IN (1, 2);
 SET ROLE regress_vic;
 SELECT number, title, project, endpoint, assignees FROM pulsimo.resolved_incidents;
-SELECT number, severity, title, project, priority, assignees, muted FROM pulsimo.active_incidents;
+SELECT number, severity, title, project, endpoint, priority, assignees, muted FROM pulsimo.active_incidents;
 SELECT count(*) FROM pulsimo.all_incidents;
 
 -- Others: of the project alone, of two organizations, the operator.

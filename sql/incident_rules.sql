@@ -29,6 +29,14 @@ SELECT count(DISTINCT number), min(right(number, 6)), max(right(number, 6)) FROM
 -- More than six digits.
 UPDATE pulsimo.incident_numbers SET next_number = next_number + 1600000 WHERE organization_id = 2;
 INSERT INTO pulsimo.incidents (organization_id, title, started_at, created_at) VALUES (2, 'x', now(), '2026-02-01') RETURNING number;
+-- Numbers that somebody has given before it was their turn are passed over, and so is what is no number of ours.
+INSERT INTO pulsimo.incidents (organization_id, title, started_at, number)
+    SELECT 1, 'given', now(), format('INC-2026-%s', lpad(n.next_number::text, 6, '0')) FROM pulsimo.incident_numbers n
+    WHERE n.organization_id = 1 ORDER BY n.next_number LIMIT 3;
+INSERT INTO pulsimo.incidents (organization_id, title, started_at, number) VALUES (1, 'given', now(), 'TICKET-99999999999999999999');
+INSERT INTO pulsimo.incidents (organization_id, title, started_at, created_at) SELECT 1, 'x', now(), '2026-02-01' FROM generate_series(1, 14)
+    RETURNING number;
+SELECT count(*), bool_and((next_number - 1) % 16 = lane) AS in_lane FROM pulsimo.incident_numbers WHERE organization_id = 1;
 -- Lanes that are missing are made, above all there are.
 DELETE FROM pulsimo.incident_numbers;
 INSERT INTO pulsimo.incidents (organization_id, title, started_at, created_at)

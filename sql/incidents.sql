@@ -38,7 +38,7 @@ SELECT * FROM seen_changes;
 SELECT * FROM seen_incidents;
 SELECT v.event, v.detail, v.happened_at = i.created_at AS when_created FROM pulsimo.incident_events v
     JOIN pulsimo.incidents i ON i.id = v.incident_id;
-SELECT topic, jsonb_pretty(payload - 'incident_id') FROM pulsimo.outbox;
+SELECT topic, jsonb_pretty(payload - '{incident_id,number}'::text[]) FROM pulsimo.outbox;
 
 -- The same batch once more leaves no trace: no change, no incident, no event, no message.
 SELECT record(change(1, 5, 'down', 'open', 'refused', 'connection refused by 127.0.0.1:9'));
@@ -124,6 +124,57 @@ SELECT pulsimo.record_certificates('[{"endpoint_id": 1, "issuer": "CN=old", "exp
 SELECT pulsimo.record_certificates('[{"endpoint_id": 2, "issuer": "", "expires_s": 4102444800}]');
 SELECT endpoint_id, issuer, expires_at AT TIME ZONE 'UTC' AS expires_at FROM pulsimo.certificates ORDER BY endpoint_id;
 
-DROP VIEW seen_changes, seen_incidents;
-DROP FUNCTION record, change;
+-- Several changes of one endpoint in a batch: maintenance begins, it fails meanwhile, maintenance ends. What it is underneath
+-- is kept, with the true start. The same batch again leaves no trace.
+SELECT pulsimo.resume_endpoint(1);
+INSERT INTO pulsimo.endpoints (id, project_id, name, url) OVERRIDING SYSTEM VALUE VALUES (3, 1, 'mail', 'http://127.0.0.1:9/');
+TRUNCATE pulsimo.state_changes, pulsimo.incidents CASCADE;
+CREATE FUNCTION in_window(change jsonb, since integer) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT change || jsonb_build_object('maintenance', true, 'since', 1767225600000000 + since * 60000000::bigint);
+$$;
+SELECT record(change(1, 0, 'up'));
+SELECT record(in_window(change(1, 10, 'up'), 0), in_window(change(1, 12, 'down', NULL, 'refused'), 12),
+              change(1, 20, 'down', 'open', 'refused', 'still') || '{"incident_at": 1767226320000000}');
+CREATE VIEW seen_maintenance AS
+    SELECT to_char(changed_at AT TIME ZONE 'UTC', 'HH24:MI') AS at, previous_status, status, underlying,
+           to_char(underlying_since AT TIME ZONE 'UTC', 'HH24:MI') AS underlying_since
+    FROM pulsimo.state_changes WHERE endpoint_id = 1 ORDER BY changed_at, id;
+SELECT * FROM seen_maintenance;
+SELECT * FROM seen_incidents;
+SELECT record(change(1, 20, 'down', 'open', 'refused', 'still') || '{"incident_at": 1767226320000000}');
+SELECT record(in_window(change(1, 30, 'down', NULL, 'refused'), 12));
+SELECT record(in_window(change(1, 30, 'down', NULL, 'refused'), 12));
+SELECT * FROM seen_maintenance OFFSET 4;
+SELECT status, since_us, maintenance, changed_us FROM pulsimo.keeper_endpoints('{1}');
+
+-- What is put down to something else is so no longer than it is down without an incident, also when one batch tells of
+-- all that, and when it is paused.
+CREATE FUNCTION put_down(id bigint, minute integer, cause bigint) RETURNS void LANGUAGE sql AS $$
+    SELECT pulsimo.record_suppressions(jsonb_build_array(jsonb_build_object(
+        'endpoint_id', id, 'at', 1767225600000000 + minute * 60000000::bigint, 'cause', cause)));
+$$;
+CREATE VIEW seen_suppressions AS
+    SELECT endpoint_id, cause_endpoint_id AS cause, to_char(began_at AT TIME ZONE 'UTC', 'HH24:MI') AS began,
+           CASE WHEN ended_at > now() - interval '1 hour' THEN 'now' ELSE to_char(ended_at AT TIME ZONE 'UTC', 'HH24:MI') END AS ended
+    FROM pulsimo.suppressions ORDER BY id;
+SELECT record(change(2, 40, 'down', NULL, 'refused'));
+SELECT put_down(2, 40, 1), put_down(2, 40, 1);
+SELECT * FROM seen_suppressions;
+SELECT record(in_window(change(2, 42, 'down', NULL, 'refused'), 40), change(2, 43, 'down', NULL, 'refused'));
+SELECT put_down(2, 40, 1);
+SELECT status, since_us - 1767225600000000 AS since_us, changed_us - since_us AS later, suppressed_by FROM pulsimo.keeper_endpoints('{2}');
+SELECT record(change(2, 45, 'up'));
+SELECT record(change(2, 50, 'down', NULL, 'refused'), change(2, 55, 'up'));
+SELECT put_down(2, 50, 1);
+SELECT record(change(2, 56, 'down', NULL, 'refused'));
+SELECT record(change(2, 57, 'down', 'open', 'refused'));
+SELECT put_down(2, 56, 1);
+SELECT record(change(3, 56, 'down', NULL, 'refused'));
+SELECT put_down(3, 56, 1);
+SELECT pulsimo.pause_endpoint(3);
+SELECT put_down(3, 56, 1);
+SELECT * FROM seen_suppressions;
+
+DROP VIEW seen_changes, seen_incidents, seen_maintenance, seen_suppressions;
+DROP FUNCTION record, change, in_window, put_down;
 DROP EXTENSION pulsimo;

@@ -127,6 +127,10 @@ SELECT tries(a) FROM unnest(ARRAY[
     $$UPDATE pulsimo.maintenance_windows SET duration = '7 days' WHERE endpoint_id = 4$$,
     $$UPDATE pulsimo.maintenance_windows SET timezone = NULL WHERE endpoint_id = 4$$,
     $$UPDATE pulsimo.maintenance_windows SET endpoint_id = 1 WHERE endpoint_id = 4$$]) AS a;
+-- What was accepted can be moved, and so be ended, though a change of the clocks now makes the break too short.
+INSERT INTO pulsimo.maintenance_windows (project_id, title, starts_at, cron, timezone, duration)
+VALUES (1, 'long', '2025-04-01', '0 12 * * *', 'Europe/Berlin', '23:30');
+UPDATE pulsimo.maintenance_windows SET starts_at = '2026-01-01', title = 'longer' WHERE title = 'long' RETURNING title, duration;
 DELETE FROM pulsimo.maintenance_windows;
 
 -- Once, from now until it is ended.
@@ -330,5 +334,8 @@ RESET ROLE;
 SELECT pulsimo.remove_endpoint(1);
 SELECT count(*) FROM pulsimo.maintenance_windows WHERE id = :of_endpoint;
 DROP FUNCTION plan_fails, tries;
+-- No time that cannot be counted in microseconds stops the maintenance of all.
+SELECT pulsimo.schedule_maintenance('far', starts_at => now(), ends_at => '294276-12-31', endpoint => (SELECT min(id) FROM pulsimo.endpoints));
+
 DROP EXTENSION pulsimo;
 DROP ROLE regress_ann, regress_ed, regress_vic, regress_bob;

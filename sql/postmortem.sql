@@ -203,6 +203,11 @@ DELETE FROM pulsimo.dependencies;
 INSERT INTO pulsimo.dependencies (endpoint_id, depends_on, kind) VALUES (4, 2, 'weak'), (4, 1, 'strong');
 UPDATE pulsimo.incidents SET started_at = clock(0), error_class = 'status' WHERE id = 5;
 SELECT cause, reason, confidence FROM pulsimo.suggest_causes(6) WHERE cause = 'upstream outage';
+-- A fallback that is down is little of a cause: what it stands in for was up.
+BEGIN;
+UPDATE pulsimo.dependencies SET role = 'fallback' WHERE depends_on = 1;
+SELECT cause, reason, confidence FROM pulsimo.suggest_causes(6) WHERE cause = 'upstream outage';
+ROLLBACK;
 INSERT INTO pulsimo.suppressions (endpoint_id, cause_endpoint_id, began_at, ended_at) VALUES (4, 3, clock(2), clock(3));
 UPDATE pulsimo.incidents SET started_at = clock(2) WHERE id = 6;
 SELECT cause, reason, confidence FROM pulsimo.suggest_causes(6) WHERE cause = 'upstream outage';

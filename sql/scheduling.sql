@@ -38,6 +38,8 @@ SET timezone = 'UTC';
 SELECT pulsimo.cron_next('*/5 9-17 * * mon-fri', 'Europe/Berlin', '2026-03-27 16:57Z') AS monday_in_summer_time;
 SELECT pulsimo.cron_next('0 0 29 2 *', 'UTC', '2026-01-01') AS leap_day;
 SELECT pulsimo.cron_next('0 0 * * *', 'UTC', NULL) AS nothing, pulsimo.cron_next('0 0 * * *', 'UTC', 'infinity') AS never;
+-- What has no Unix time any more is not taken for the year 1.
+SELECT pulsimo.cron_next('0 0 * * *', 'UTC', '294276-12-31Z') AS never;
 SELECT c, pulsimo.validate_cron(c, 'UTC') FROM unnest('{* * * * *,*/5 9-17 * * mon-fri,@daily,0 0 29 2 *}'::text[]) AS c;
 SET timezone = 'PST8PDT';
 

@@ -59,6 +59,15 @@ FROM pulsimo.schedule WHERE name = 'failing';
 SELECT retrying FROM pulsimo.schedule WHERE name = 'broken';
 SELECT count(*) FILTER (WHERE next_check < before) AS out_of_order
 FROM (SELECT next_check, lag(next_check) OVER () AS before FROM pulsimo.schedule) s;
+-- In maintenance, what an endpoint is underneath decides.
+SAVEPOINT before_maintenance;
+INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status, underlying, underlying_since)
+SELECT e.id, now() - interval '1 hour', 'maintenance', s.status, s.status, s.changed_at
+FROM pulsimo.endpoints e JOIN pulsimo.state_changes s ON s.endpoint_id = e.id WHERE e.name IN ('broken', 'failing');
+UPDATE pulsimo.endpoints SET check_interval = '1 day' WHERE name = 'broken';
+SELECT name, status, retrying FROM pulsimo.schedule JOIN pulsimo.endpoint_status USING (name)
+WHERE name IN ('broken', 'failing') ORDER BY name;
+ROLLBACK TO before_maintenance;
 -- A retry that is overdue is not promised again.
 UPDATE pulsimo.health_checks SET checked_at = now() - interval '100 s'
 WHERE endpoint_id = (SELECT id FROM pulsimo.endpoints WHERE name = 'failing');

@@ -43,6 +43,17 @@ SELECT pulsimo.uptime(2, '2025-06-02 00:00:00+00', '2026-01-01 00:00:00+00');
 -- Nothing was ever recorded: nothing is claimed.
 SELECT pulsimo.uptime(3, minute(0), minute(60));
 SELECT * FROM pulsimo.time_in_status(3, minute(0), minute(60)) WHERE duration > '0';
+-- Maintenance from 10 to 30 is left out, whatever it is underneath: it fails at 15 and is up again at 35. Of 40 minutes 5.
+BEGIN;
+INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status, underlying, underlying_since) VALUES
+    (3, minute(0), 'up', 'unknown', NULL, NULL), (3, minute(10), 'maintenance', 'up', 'up', minute(0)),
+    (3, minute(15), 'maintenance', 'maintenance', 'down', minute(15)), (3, minute(30), 'down', 'maintenance', NULL, NULL),
+    (3, minute(35), 'up', 'down', NULL, NULL);
+INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us) VALUES (3, now(), 'up', 1000);
+SELECT pulsimo.uptime(3, minute(0), minute(60)), trunc(100 * 35 / 40.0, 4) AS by_hand,
+       pulsimo.uptime(3, minute(10), minute(30)) AS within, pulsimo.uptime(3, minute(29), minute(31)) AS across_its_end;
+SELECT * FROM pulsimo.time_in_status(3, minute(0), minute(60)) WHERE duration > '0';
+ROLLBACK;
 
 -- From here to COMMIT now() stands still, so that durations come out even.
 BEGIN;

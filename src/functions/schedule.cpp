@@ -23,6 +23,7 @@ using namespace pulsimo;
 
 constexpr std::int64_t kEpochDifferenceUs =
     std::int64_t{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY * USECS_PER_SEC;
+constexpr TimestampTz kLatest = INT64_MAX - kEpochDifferenceUs;  // what is later has no Unix time in microseconds
 
 bool find_next(const char* cron, const char* zone, TimestampTz after, std::optional<TimestampTz>& next,
                pg::Failure& failure) noexcept {
@@ -51,8 +52,9 @@ PULSIMO_EXPORT Datum pulsimo_cron_next(PG_FUNCTION_ARGS) {
     const TimestampTz after = PG_GETARG_TIMESTAMPTZ(2);
     std::optional<TimestampTz> next;
     pg::Failure failure;
-    if (!find_next(cron, zone, TIMESTAMP_NOT_FINITE(after) ? 0 : after, next, failure)) pg::raise(failure);
-    if (TIMESTAMP_NOT_FINITE(after) || !next) PG_RETURN_NULL();
+    const bool has_next = !TIMESTAMP_NOT_FINITE(after) && after <= kLatest;
+    if (!find_next(cron, zone, has_next ? after : 0, next, failure)) pg::raise(failure);
+    if (!has_next || !next) PG_RETURN_NULL();
     PG_RETURN_TIMESTAMPTZ(*next);
 }
 

@@ -47,7 +47,7 @@ FROM (
           module_version,
           acknowledge_incident,add_action_item,add_incident_endpoint,add_note,assign_incident,
           certificate_causes,common_causes,complete_action_item,counted_incidents,deployment,
-          deployment_causes,describe_failing_checks,edit_note,endpoints_of_incident,export_incident,
+          deployment_causes,describe_failing_checks,edit_note,endpoint_names,endpoints_of_incident,export_incident,
           export_incidents,failing_checks,find_incidents,group_label,in_words,incident_as_of,
           incident_document,incident_facts,incident_frequency,incident_impact,incident_metrics,
           incident_severity,investigate_incident,link_incidents,maintenance_causes,markdown_action_items,

@@ -34,7 +34,8 @@ COMMENT ON VIEW pulsimo.dependency_steps IS
 CREATE OR REPLACE FUNCTION pulsimo.reachable_endpoints(
     starts bigint[], upstream boolean, weakest pulsimo.dependency_kind
 ) RETURNS SETOF bigint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off AS $$
 BEGIN
     RETURN QUERY
     WITH RECURSIVE reached (id) AS (
@@ -57,7 +58,8 @@ CREATE OR REPLACE FUNCTION pulsimo.walk_dependencies(
     starts bigint[], upstream boolean, weakest pulsimo.dependency_kind, meanwhile tstzrange DEFAULT NULL
 ) RETURNS TABLE (endpoint_id bigint, name text, depth integer, role pulsimo.dependency_role,
                  criticality pulsimo.severity, path text[])
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off AS $$
 DECLARE
     reached bigint[] := starts;
     names text[] := ARRAY(SELECT e.name FROM unnest(starts) WITH ORDINALITY AS s (id, place)

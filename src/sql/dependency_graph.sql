@@ -101,7 +101,8 @@ COMMENT ON FUNCTION pulsimo.working_fallback(bigint, bigint[]) IS
 -- In rounds, because a fallback may go down later than what it stands in for. Only what depends on the last that went
 -- down is looked at, and nothing comes up again, so every dependency is gone through once.
 CREATE OR REPLACE FUNCTION pulsimo.down_with(failing bigint[]) RETURNS bigint[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off AS $$
 DECLARE
     down bigint[] := failing;
     last_down bigint[] := failing;

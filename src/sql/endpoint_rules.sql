@@ -172,11 +172,12 @@ BEGIN
             SELECT n.status, n.changed_at FROM pulsimo.state_changes n
             WHERE n.endpoint_id = NEW.id ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
         ) s ON true;
+    PERFORM pulsimo.end_suppressions(ARRAY[NEW.id]);
     RETURN NULL;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.endpoint_paused() FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.endpoint_paused() IS
-'Trigger of pulsimo.endpoints: records the change of status when an endpoint is paused (paused) or resumed (unknown until the next check).';
+'Trigger of pulsimo.endpoints: records the change of status when an endpoint is paused (paused) or resumed (unknown until the next check), and that it is not put down to another one any more.';
 CREATE OR REPLACE TRIGGER endpoint_paused AFTER UPDATE OF paused ON pulsimo.endpoints
     FOR EACH ROW WHEN (OLD.paused <> NEW.paused) EXECUTE FUNCTION pulsimo.endpoint_paused();
 

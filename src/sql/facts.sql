@@ -21,7 +21,7 @@ FROM pulsimo.endpoints e
         OFFSET 0
     ) m
     LEFT JOIN LATERAL (
-        SELECT n.status, n.changed_at FROM pulsimo.state_changes n
+        SELECT n.status, n.changed_at, n.underlying FROM pulsimo.state_changes n
         WHERE n.endpoint_id = e.id ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
     ) s ON true
     LEFT JOIN LATERAL (
@@ -53,8 +53,8 @@ FROM pulsimo.endpoints e
             SELECT CASE WHEN NOT m.running OR e.paused THEN NULL
                         WHEN e.cron IS NULL THEN pulsimo.next_slot(e.id, e.check_interval)
                         ELSE pulsimo.cron_next_if_known(e.cron, e.timezone, statement_timestamp()) END AS next_slot,
-                   -- While checks fail below the threshold, the next one comes early.
-                   CASE WHEN h.status = 'down' AND v.status <> 'down'
+                   -- While checks fail below the threshold, the next one comes early, in maintenance as well.
+                   CASE WHEN h.status = 'down' AND CASE v.status WHEN 'maintenance' THEN s.underlying ELSE v.status END <> 'down'
                             THEN h.checked_at + h.response
                                  + (SELECT q.retry_interval FROM pulsimo.endpoint_policy q WHERE q.id = e.id)
                        END AS retry_at

@@ -113,7 +113,7 @@ COMMENT ON FUNCTION pulsimo.require_given(text, boolean) IS
 
 -- --- opening ---------------------------------------------------------------------------------------------------------
 
--- They stay until we commit; one that is removed meanwhile is not there either.
+-- They stay until we commit, in the project they are in; one that is removed meanwhile is not there either.
 CREATE OR REPLACE FUNCTION pulsimo.hold_endpoints(ids bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -127,7 +127,7 @@ BEGIN
     FOREACH endpoint IN ARRAY ids LOOP
         PERFORM pulsimo.require_endpoint(endpoint);
     END LOOP;
-    PERFORM FROM pulsimo.endpoints e WHERE e.id = ANY (ids) ORDER BY e.id FOR KEY SHARE;
+    PERFORM FROM pulsimo.endpoints e WHERE e.id = ANY (ids) ORDER BY e.id FOR SHARE;
     FOREACH endpoint IN ARRAY ids LOOP
         PERFORM pulsimo.require_endpoint(endpoint);
     END LOOP;
@@ -135,7 +135,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.hold_endpoints(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.hold_endpoints(bigint[]) IS
-'Internal: keeps endpoints from being removed until the end of the transaction, and returns their ids in order, each once.
+'Internal: keeps endpoints from being removed or moved until the end of the transaction, and returns their ids in order, each once.
 Errors: P0002 unknown endpoint, 22004 null, 22023 too many.';
 
 -- For everybody who asks for the organization, the operator too, unless there is just one that will do.

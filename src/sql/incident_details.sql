@@ -10,8 +10,8 @@ BEGIN
     INSERT INTO pulsimo.incident_assignees (incident_id, user_id, assigned_at)
     VALUES (incident.id, assign_incident_as_owner.user_id, clock_timestamp()) ON CONFLICT DO NOTHING;
     IF FOUND THEN
-        PERFORM pulsimo.record_incident_event(incident.id, 'assigned', u.name, jsonb_build_object('user', u.id))
-        FROM pulsimo.users u WHERE u.id = assign_incident_as_owner.user_id;
+        PERFORM pulsimo.record_incident_event(incident.id, 'assigned', NULL,
+                                              jsonb_build_object('user', assign_incident_as_owner.user_id));
     END IF;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.assign_incident_as_owner(bigint, bigint) FROM PUBLIC;
@@ -53,8 +53,8 @@ BEGIN
             ERRCODE = 'no_data_found',
             HINT = 'The table pulsimo.incident_assignees lists to whom it is.';
     END IF;
-    PERFORM pulsimo.record_incident_event(incident.id, 'unassigned', u.name, jsonb_build_object('user', u.id))
-    FROM pulsimo.users u WHERE u.id = unassign_incident_as_owner.user_id;
+    PERFORM pulsimo.record_incident_event(incident.id, 'unassigned', NULL,
+                                          jsonb_build_object('user', unassign_incident_as_owner.user_id));
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.unassign_incident_as_owner(bigint, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.unassign_incident_as_owner(bigint, bigint) IS
@@ -146,7 +146,7 @@ CREATE OR REPLACE FUNCTION pulsimo.mute_incident(id bigint, duration interval) R
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.mute_incident(bigint, interval) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.mute_incident(bigint, interval) IS
-'Has nobody told of an incident for a while, from now; once more, the new time counts. Everything else goes on.
+'Says that nobody is to be told of an incident for a while, from now; once more, the new time counts. Everything else goes on: messages are written to the outbox all the same and carry muted_until, for whoever delivers them.
 duration: up to 30 days.
 Errors: P0002 unknown incident, 42501 may not deal with it, 55000 it is resolved, 22004 duration is null, 22023 duration is not positive or too long.
 Example: SELECT pulsimo.mute_incident(1, ''2 hours'');';
@@ -213,9 +213,12 @@ COMMENT ON FUNCTION pulsimo.note_endpoints_of_incident(pulsimo.incidents, text) 
 CREATE OR REPLACE FUNCTION pulsimo.add_incident_endpoint_as_owner(id bigint, endpoint bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    incident constant pulsimo.incidents := pulsimo.lock_incident(id);
+    incident pulsimo.incidents;
 BEGIN
-    PERFORM pulsimo.require_by_hand(incident), pulsimo.hold_endpoints(ARRAY[endpoint]);
+    -- The endpoint is locked first: whoever moves one to another project locks in this order.
+    PERFORM pulsimo.require_incident(id), pulsimo.hold_endpoints(ARRAY[endpoint]);
+    incident := pulsimo.lock_incident(id);
+    PERFORM pulsimo.require_by_hand(incident);
     IF (pulsimo.incident_scope(ARRAY[endpoint], NULL)).organization_id IS DISTINCT FROM incident.organization_id THEN
         RAISE EXCEPTION 'endpoint % is not of the organization of incident %', endpoint, incident.id USING
             ERRCODE = 'invalid_parameter_value',
@@ -241,9 +244,12 @@ Example: SELECT pulsimo.add_incident_endpoint(1, 4);';
 CREATE OR REPLACE FUNCTION pulsimo.remove_incident_endpoint_as_owner(id bigint, endpoint bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    incident constant pulsimo.incidents := pulsimo.lock_incident(id);
+    incident pulsimo.incidents;
 BEGIN
-    PERFORM pulsimo.require_by_hand(incident), pulsimo.hold_endpoints(ARRAY[endpoint]);
+    -- The endpoint is locked first: whoever moves one to another project locks in this order.
+    PERFORM pulsimo.require_incident(id), pulsimo.hold_endpoints(ARRAY[endpoint]);
+    incident := pulsimo.lock_incident(id);
+    PERFORM pulsimo.require_by_hand(incident);
     DELETE FROM pulsimo.incident_endpoints n WHERE n.incident_id = incident.id AND n.endpoint_id = endpoint;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'incident % is not about endpoint %', incident.id, endpoint USING
@@ -269,6 +275,10 @@ CREATE OR REPLACE FUNCTION pulsimo.incident_endpoint_moved() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pulsimo.require_trigger_on('pulsimo.endpoints', TG_RELID);
+    -- A statement of its own: what follows then sees the endpoints that somebody has added or removed meanwhile.
+    PERFORM FROM pulsimo.incidents i
+    WHERE i.id IN (SELECT n.incident_id FROM pulsimo.incident_endpoints n WHERE n.endpoint_id = NEW.id)
+    ORDER BY i.id FOR NO KEY UPDATE;
     UPDATE pulsimo.incidents i SET project_id = m.project_id
     FROM (
         SELECT o.id, s.project_id

@@ -86,19 +86,28 @@ REVOKE ALL ON FUNCTION pulsimo.people_of(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.people_of(bigint) IS
 'Internal: the names of the people an incident is assigned to.';
 
+-- Not inlined: it is asked for the few that are about several, and would make the plans of lists seem dear.
+CREATE OR REPLACE FUNCTION pulsimo.endpoint_names(incident_id bigint) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+        SELECT string_agg(e.name, ', ' ORDER BY e.name, e.id)
+        FROM pulsimo.incident_endpoints n JOIN pulsimo.endpoints e ON e.id = n.endpoint_id
+        WHERE n.incident_id = endpoint_names.incident_id);
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.endpoint_names(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.endpoint_names(bigint) IS
+'Internal: the names of the endpoints that an incident of people is about.';
+
 CREATE OR REPLACE VIEW pulsimo.all_incidents WITH (security_invoker = true) AS
 SELECT i.id, i.number, i.title, i.severity, i.priority, i.status, i.started_at, i.created_at, i.acknowledged_at,
        i.resolved_at, statement_timestamp() - i.started_at AS age,
        coalesce(i.resolved_at, statement_timestamp()) - i.started_at AS duration, i.organization_id, i.project_id,
-       p.name AS project, i.endpoint_id, coalesce(e.name, n.endpoints) AS endpoint, i.error_class, i.detail, a.assignees,
+       p.name AS project, i.endpoint_id, coalesce(e.name, pulsimo.endpoint_names(i.id)) AS endpoint, i.error_class, i.detail, a.assignees,
        i.muted_until, i.automatic, i.reopened
 FROM pulsimo.incidents i
     LEFT JOIN pulsimo.projects p ON p.id = i.project_id
     LEFT JOIN pulsimo.endpoints e ON e.id = i.endpoint_id
-    LEFT JOIN LATERAL (
-        SELECT string_agg(o.name, ', ' ORDER BY o.name, o.id) AS endpoints
-        FROM pulsimo.incident_endpoints m JOIN pulsimo.endpoints o ON o.id = m.endpoint_id WHERE m.incident_id = i.id
-    ) n ON true
     LEFT JOIN LATERAL pulsimo.people_of(i.id) a ON true;
 REVOKE ALL ON pulsimo.all_incidents FROM PUBLIC;
 COMMENT ON VIEW pulsimo.all_incidents IS
@@ -124,7 +133,7 @@ COMMENT ON COLUMN pulsimo.all_incidents.endpoint IS 'name of the endpoint, or of
 COMMENT ON COLUMN pulsimo.all_incidents.error_class IS 'kind of the failure that opened it';
 COMMENT ON COLUMN pulsimo.all_incidents.detail IS 'the failure that opened it, in words';
 COMMENT ON COLUMN pulsimo.all_incidents.assignees IS 'names of the people it is assigned to; NULL: nobody';
-COMMENT ON COLUMN pulsimo.all_incidents.muted_until IS 'until when nobody is told of it; NULL: not muted';
+COMMENT ON COLUMN pulsimo.all_incidents.muted_until IS 'until when nobody is to be told of it; NULL: not muted';
 COMMENT ON COLUMN pulsimo.all_incidents.automatic IS 'whether the keeper opened it';
 COMMENT ON COLUMN pulsimo.all_incidents.reopened IS 'how often it was reopened';
 

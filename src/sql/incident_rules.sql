@@ -5,13 +5,14 @@
 
 -- Numbers are unique in an organization, and whoever takes one keeps it from others until the end of the transaction. So
 -- there are 16 lanes, each with every sixteenth number: one that somebody holds is passed over. A number that was rolled
--- back is given again. Lanes that are missing (an organization that came with a dump) are made, above all numbers there are.
+-- back is given again. Lanes that are missing (an organization that came with a dump) are made, above all numbers there are;
+-- so is one anew that comes upon a number which somebody has given to an incident.
 CREATE OR REPLACE FUNCTION pulsimo.make_incident_lanes(organization bigint) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO pulsimo.incident_numbers (organization_id, lane, next_number)
     SELECT organization, l.lane, 1 + l.lane + 16 * ceil(coalesce(n.highest, 0) / 16.0)::bigint
     FROM generate_series(0, 15) AS l (lane)
-        CROSS JOIN (SELECT max(substring(i.number FROM '[0-9]+$')::bigint) AS highest
+        CROSS JOIN (SELECT max(substring(i.number FROM '^INC-[0-9]+-([0-9]{1,15})$')::bigint) AS highest
                     FROM pulsimo.incidents i WHERE i.organization_id = organization) n
     ORDER BY l.lane
     ON CONFLICT DO NOTHING;
@@ -47,16 +48,23 @@ COMMENT ON FUNCTION pulsimo.next_incident_number(bigint) IS
 CREATE OR REPLACE FUNCTION pulsimo.incident_written() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    place text;
+    place bigint;
 BEGIN
     IF NEW.organization_id IS NULL THEN
         SELECT p.organization_id, p.id INTO NEW.organization_id, NEW.project_id
         FROM pulsimo.endpoints e JOIN pulsimo.projects p ON p.id = e.project_id WHERE e.id = NEW.endpoint_id;
     END IF;
     IF NEW.number IS NULL AND NEW.organization_id IS NOT NULL AND NOT pulsimo.is_restoring() THEN
-        place := pulsimo.next_incident_number(NEW.organization_id);
-        NEW.number := format('INC-%s-%s', to_char(NEW.created_at AT TIME ZONE 'UTC', 'YYYY'),
-                             lpad(place, greatest(6, length(place)), '0'));
+        LOOP
+            place := pulsimo.next_incident_number(NEW.organization_id);
+            NEW.number := format('INC-%s-%s', to_char(NEW.created_at AT TIME ZONE 'UTC', 'YYYY'),
+                                 lpad(place::text, greatest(6, length(place::text)), '0'));
+            EXIT WHEN NOT EXISTS (SELECT FROM pulsimo.incidents i
+                                  WHERE i.organization_id = NEW.organization_id AND i.number = NEW.number);
+            DELETE FROM pulsimo.incident_numbers n
+            WHERE n.organization_id = NEW.organization_id AND n.lane = (place - 1) % 16;
+            PERFORM pulsimo.make_incident_lanes(NEW.organization_id);
+        END LOOP;
     END IF;
     RETURN NEW;
 END $$;

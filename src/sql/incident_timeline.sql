@@ -90,9 +90,13 @@ BEGIN
     SELECT t.happened_at, t.event, u.name, t.detail
     FROM (
         SELECT v.happened_at, 1 AS rank, v.id, v.event::text, v.user_id,
-               CASE v.event WHEN 'failing_checks' THEN
+               CASE WHEN v.event = 'failing_checks' THEN
                     coalesce((SELECT w.prefix FROM watched w WHERE w.id = (v.data ->> 'endpoint')::bigint), '')
-                    || pulsimo.describe_failing_checks(v.data) ELSE v.detail END AS detail
+                    || pulsimo.describe_failing_checks(v.data)
+                    -- The name is not in the event: it is to be forgotten with the account.
+                    WHEN v.event IN ('assigned', 'unassigned') THEN
+                    (SELECT a.name FROM pulsimo.users a WHERE a.id = (v.data ->> 'user')::bigint)
+                    ELSE v.detail END AS detail
         FROM pulsimo.incident_events v WHERE v.incident_id = incident.id
         UNION ALL
         SELECT o.happened_at, 2, o.id, o.event, o.user_id, o.detail FROM pulsimo.timeline_of_others(incident.id) o

@@ -58,8 +58,9 @@ BEGIN
         WHERE i.endpoint_id = c.endpoint_id AND i.status <> 'resolved'
         RETURNING i AS incident
     ), events AS (
-        INSERT INTO pulsimo.incident_events (incident_id, event, detail, data)
-        SELECT (r.incident).id, v.event, v.detail, v.data
+        INSERT INTO pulsimo.incident_events (incident_id, event, happened_at, detail, data)
+        -- By the clock: whoever held the incident until now may have done something after we began.
+        SELECT (r.incident).id, v.event, clock_timestamp(), v.detail, v.data
         FROM resolved r JOIN unnest(endpoint_ids, details) AS c (endpoint_id, detail)
             ON c.endpoint_id = (r.incident).endpoint_id
             CROSS JOIN LATERAL (VALUES
@@ -142,8 +143,8 @@ BEGIN
             ) s ON true
         WINDOW w AS (PARTITION BY p.endpoint_id ORDER BY p.place)
     ), calmed AS (  -- before its incident is resolved for that
-        INSERT INTO pulsimo.incident_events (incident_id, event, detail)
-        SELECT i.id, 'calm', 'The outcome of checks does not change all the time any more.'
+        INSERT INTO pulsimo.incident_events (incident_id, event, happened_at, detail)
+        SELECT i.id, 'calm', clock_timestamp(), 'The outcome of checks does not change all the time any more.'
         FROM following f JOIN pulsimo.incidents i ON i.endpoint_id = f.endpoint_id AND i.status <> 'resolved'
         WHERE f.was_flapping AND NOT f.flapping
         ORDER BY f.place
@@ -190,8 +191,8 @@ BEGIN
                                           array_agg(p.error), array_agg(p.detail))
             FROM pulsimo.parse_changes(changes, watched) p WHERE p.turn = current_turn AND p.incident = 'open');
     END LOOP;
-    INSERT INTO pulsimo.incident_events (incident_id, event, detail)
-        SELECT i.id, 'flapping', 'The outcome of checks changes all the time: this incident stays open until that ends.'
+    INSERT INTO pulsimo.incident_events (incident_id, event, happened_at, detail)
+        SELECT i.id, 'flapping', clock_timestamp(), 'The outcome of checks changes all the time: this incident stays open until that ends.'
         FROM pulsimo.incidents i WHERE i.endpoint_id = ANY (flapping) AND i.status <> 'resolved'
         ORDER BY i.id;
     PERFORM pulsimo.end_suppressions(watched);
@@ -202,26 +203,6 @@ COMMENT ON FUNCTION pulsimo.record_changes(jsonb) IS
 'Internal: what the keeper calls with the changes of status of a batch. An array of {"endpoint_id", "at" (microseconds since 1970), "status" (of the endpoint itself), "maintenance", "since" (when the status underneath began), "flapping", "error", "detail", "incident": "open" | "resolve" | null, "incident_at" (the true begin or end of the outage)}, in the order they happened. Writes state changes, incidents, their timeline and the outbox, and announces the outbox once.';
 
 -- --- what was put down to something else -----------------------------------------------------------------------------
-
--- A cause that is itself put down to another one passes its incident on.
-CREATE OR REPLACE FUNCTION pulsimo.record_suppressions(suppressions jsonb) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO pulsimo.suppressions (endpoint_id, cause_endpoint_id, cause_incident_id, began_at)
-    SELECT DISTINCT ON (e.id) e.id, c.id,
-           coalesce((SELECT i.id FROM pulsimo.incidents i WHERE i.endpoint_id = c.id AND i.status <> 'resolved'),
-                    (SELECT o.cause_incident_id FROM pulsimo.suppressions o WHERE o.endpoint_id = c.id AND o.ended_at IS NULL)),
-           pulsimo.from_microseconds(s.suppression -> 'at')
-    FROM jsonb_array_elements(suppressions) WITH ORDINALITY AS s (suppression, place)
-        JOIN pulsimo.endpoints e ON e.id = (s.suppression ->> 'endpoint_id')::bigint AND NOT e.paused
-        JOIN pulsimo.endpoints c ON c.id = (s.suppression ->> 'cause')::bigint
-    ORDER BY e.id, s.place DESC
-    ON CONFLICT (endpoint_id) WHERE ended_at IS NULL DO UPDATE
-        SET cause_endpoint_id = excluded.cause_endpoint_id,
-            cause_incident_id = coalesce(excluded.cause_incident_id, suppressions.cause_incident_id);
-$$;
-REVOKE ALL ON FUNCTION pulsimo.record_suppressions(jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.record_suppressions(jsonb) IS
-'Internal: what the keeper calls with the endpoints that are down without an incident, because what they need is down: an array of {"endpoint_id", "at" (microseconds since 1970), "cause" (id of the endpoint it needs)}.';
 
 CREATE OR REPLACE FUNCTION pulsimo.end_suppressions(endpoint_ids bigint[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -238,6 +219,29 @@ $$;
 REVOKE ALL ON FUNCTION pulsimo.end_suppressions(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.end_suppressions(bigint[]) IS
 'Internal: ends the suppression of those that are not down any more, or have an incident of their own by now.';
+
+-- A cause that is itself put down to another one passes its incident on. After an outage of the database the changes of the
+-- same batch, which are written first, may have ended it already.
+CREATE OR REPLACE FUNCTION pulsimo.record_suppressions(suppressions jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO pulsimo.suppressions (endpoint_id, cause_endpoint_id, cause_incident_id, began_at)
+    SELECT DISTINCT ON (e.id) e.id, c.id,
+           coalesce((SELECT i.id FROM pulsimo.incidents i WHERE i.endpoint_id = c.id AND i.status <> 'resolved'),
+                    (SELECT o.cause_incident_id FROM pulsimo.suppressions o WHERE o.endpoint_id = c.id AND o.ended_at IS NULL)),
+           pulsimo.from_microseconds(s.suppression -> 'at')
+    FROM jsonb_array_elements(suppressions) WITH ORDINALITY AS s (suppression, place)
+        JOIN pulsimo.endpoints e ON e.id = (s.suppression ->> 'endpoint_id')::bigint AND NOT e.paused
+        JOIN pulsimo.endpoints c ON c.id = (s.suppression ->> 'cause')::bigint
+    ORDER BY e.id, s.place DESC
+    ON CONFLICT (endpoint_id) WHERE ended_at IS NULL DO UPDATE
+        SET cause_endpoint_id = excluded.cause_endpoint_id,
+            cause_incident_id = coalesce(excluded.cause_incident_id, suppressions.cause_incident_id);
+    SELECT pulsimo.end_suppressions(ARRAY(
+        SELECT (s.suppression ->> 'endpoint_id')::bigint FROM jsonb_array_elements(suppressions) AS s (suppression)));
+$$;
+REVOKE ALL ON FUNCTION pulsimo.record_suppressions(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.record_suppressions(jsonb) IS
+'Internal: what the keeper calls with the endpoints that are down without an incident, because what they need is down: an array of {"endpoint_id", "at" (microseconds since 1970), "cause" (id of the endpoint it needs)}.';
 
 -- The first one stays: it is what was seen when the incident opened.
 CREATE OR REPLACE FUNCTION pulsimo.record_excerpts(excerpts jsonb) RETURNS void

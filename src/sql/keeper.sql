@@ -40,7 +40,8 @@ BEGIN
            (extract(epoch FROM y.retry_interval) * 1000000)::bigint,
            coalesce((extract(epoch FROM y.degraded_after) * 1000000)::bigint, 0),
            y.failure_threshold, y.success_threshold, e.options::text,
-           u.status, coalesce((extract(epoch FROM u.since) * 1000000)::bigint, 0),
+           -- Since it is put down to something else, for the row is later where maintenance has ended meanwhile.
+           u.status, coalesce((extract(epoch FROM coalesce(l.began_at, u.since)) * 1000000)::bigint, 0),
            i.is_open,
            coalesce(many.outcomes, few.outcomes, '{}'), coalesce(many.checked_us, few.checked_us, '{}'),
            coalesce(c.issuer, ''), coalesce(extract(epoch FROM c.expires_at)::bigint, 0),
@@ -80,8 +81,8 @@ BEGIN
         LEFT JOIN LATERAL (
             SELECT (SELECT max(r.resolved_at) FROM pulsimo.incidents r
                     WHERE r.endpoint_id = e.id AND r.resolved_at >= u.since) AS closed_at,
-                   (SELECT q.cause_endpoint_id FROM pulsimo.suppressions q
-                    WHERE q.endpoint_id = e.id AND q.ended_at IS NULL) AS suppressed_by
+                   q.cause_endpoint_id AS suppressed_by, q.began_at
+            FROM (SELECT) one LEFT JOIN pulsimo.suppressions q ON q.endpoint_id = e.id AND q.ended_at IS NULL
         ) l ON u.status = 'down' AND NOT i.is_open
         CROSS JOIN LATERAL (
             SELECT array_agg(h.status ORDER BY h.checked_us) AS outcomes,

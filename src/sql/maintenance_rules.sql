@@ -86,11 +86,17 @@ BEGIN
     IF NOT isfinite(NEW.starts_at) OR NOT isfinite(NEW.ends_at) THEN
         RAISE EXCEPTION 'starts_at and ends_at must be finite' USING
             ERRCODE = 'invalid_parameter_value', HINT = 'Recurring maintenance without ends_at goes on for ever.';
+    ELSIF NEW.starts_at < '1970-01-01 00:00+00' OR greatest(NEW.starts_at, NEW.ends_at) >= '10000-01-01 00:00+00' THEN
+        RAISE EXCEPTION 'starts_at and ends_at must be of the years 1970 to 9999' USING
+            ERRCODE = 'invalid_parameter_value', HINT = 'Recurring maintenance without ends_at goes on for ever.';
     ELSIF NEW.ends_at < NEW.starts_at THEN
         RAISE EXCEPTION 'ends_at must not be before starts_at' USING
             ERRCODE = 'invalid_parameter_value', HINT = 'Give a later end, or an earlier start.';
     ELSIF NEW.cron IS NOT NULL THEN
-        PERFORM pulsimo.require_recurrence(NEW);
+        -- What was accepted stays so when it is ended or moved, also before a change of the clocks.
+        IF (NEW.cron, NEW.timezone, NEW.duration) IS DISTINCT FROM (OLD.cron, OLD.timezone, OLD.duration) THEN
+            PERFORM pulsimo.require_recurrence(NEW);
+        END IF;
         NEW.duration := make_interval(secs => extract(epoch FROM NEW.duration)::float8);
     ELSIF num_nonnulls(NEW.timezone, NEW.duration) > 0 OR NEW.ends_at IS NULL THEN
         RAISE EXCEPTION 'maintenance without cron must have ends_at, and neither timezone nor duration' USING

@@ -113,7 +113,9 @@ BEGIN
     SELECT coalesce(array_agg(m.endpoint_id), '{}'),
            coalesce(array_agg((extract(epoch FROM m.since) * 1000000)::bigint), '{}')
     INTO endpoint_ids, since_us FROM pulsimo.maintenance_at(at) m;
-    next_change_us := (extract(epoch FROM pulsimo.next_maintenance_change(at)) * 1000000)::bigint;
+    -- What is further away than microseconds can tell is never.
+    SELECT (extract(epoch FROM n.at) * 1000000)::bigint INTO next_change_us
+    FROM pulsimo.next_maintenance_change(at) AS n (at) WHERE n.at < '10000-01-01 00:00+00';
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.keeper_maintenance() FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.keeper_maintenance() IS

@@ -25,7 +25,8 @@ CREATE OR REPLACE FUNCTION pulsimo.incident_message(
 ) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object(
-        'incident_id', incident.id, 'endpoint_id', incident.endpoint_id, 'endpoint', endpoint_name, 'url', url,
+        'incident_id', incident.id, 'number', incident.number, 'title', incident.title, 'severity', incident.severity,
+        'muted_until', incident.muted_until, 'endpoint_id', incident.endpoint_id, 'endpoint', endpoint_name, 'url', url,
         'status', status, 'error', incident.error_class, 'detail', incident.detail,
         'started_at', incident.started_at, 'resolved_at', incident.resolved_at);
 $$;

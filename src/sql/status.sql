@@ -45,15 +45,11 @@ COMMENT ON COLUMN pulsimo.schedule.timezone IS 'the time zone of cron';
 
 -- The list of states instead of "not resolved", because that is what the index on (status, created_at) can serve.
 CREATE OR REPLACE VIEW pulsimo.active_incidents WITH (security_invoker = true) AS
-SELECT i.id, i.severity, i.status, i.title, i.endpoint_id, e.name AS endpoint, p.name AS project, i.error_class,
-       i.detail, i.started_at, statement_timestamp() - i.started_at AS duration, i.number, i.priority, a.assignees,
-       coalesce(i.muted_until > statement_timestamp(), false) AS muted
-FROM pulsimo.incidents i
-    LEFT JOIN pulsimo.endpoints e ON e.id = i.endpoint_id
-    LEFT JOIN pulsimo.projects p ON p.id = coalesce(e.project_id, i.project_id)
-    LEFT JOIN LATERAL pulsimo.people_of(i.id) a ON true
-WHERE i.status IN ('open', 'acknowledged', 'investigating')
-ORDER BY i.severity, i.started_at, i.id;
+SELECT a.id, a.severity, a.status, a.title, a.endpoint_id, a.endpoint, a.project, a.error_class, a.detail, a.started_at,
+       a.duration, a.number, a.priority, a.assignees, coalesce(a.muted_until > statement_timestamp(), false) AS muted
+FROM pulsimo.all_incidents a
+WHERE a.status IN ('open', 'acknowledged', 'investigating')
+ORDER BY a.severity, a.started_at, a.id;
 REVOKE ALL ON pulsimo.active_incidents FROM PUBLIC;
 COMMENT ON VIEW pulsimo.active_incidents IS
 'The incidents that are not resolved, by severity, then the oldest first.
@@ -62,9 +58,9 @@ COMMENT ON COLUMN pulsimo.active_incidents.id IS 'what incident_timeline() takes
 COMMENT ON COLUMN pulsimo.active_incidents.severity IS 'critical, high, medium or low';
 COMMENT ON COLUMN pulsimo.active_incidents.status IS 'open, acknowledged or investigating';
 COMMENT ON COLUMN pulsimo.active_incidents.title IS 'endpoint and reason in one line';
-COMMENT ON COLUMN pulsimo.active_incidents.endpoint_id IS 'id of the endpoint';
-COMMENT ON COLUMN pulsimo.active_incidents.endpoint IS 'name of the endpoint';
-COMMENT ON COLUMN pulsimo.active_incidents.project IS 'name of the project of the endpoint, or of the incident';
+COMMENT ON COLUMN pulsimo.active_incidents.endpoint_id IS 'id of the endpoint of an automatic incident';
+COMMENT ON COLUMN pulsimo.active_incidents.endpoint IS 'name of the endpoint, or of several';
+COMMENT ON COLUMN pulsimo.active_incidents.project IS 'name of the project';
 COMMENT ON COLUMN pulsimo.active_incidents.error_class IS 'kind of the failure that opened it';
 COMMENT ON COLUMN pulsimo.active_incidents.detail IS 'the failure that opened it, in words';
 COMMENT ON COLUMN pulsimo.active_incidents.started_at IS 'start of the first failed check';
@@ -72,7 +68,7 @@ COMMENT ON COLUMN pulsimo.active_incidents.duration IS 'time since then';
 COMMENT ON COLUMN pulsimo.active_incidents.number IS 'INC-YYYY-NNNNNN, unique in the organization';
 COMMENT ON COLUMN pulsimo.active_incidents.priority IS 'high, medium or low; NULL: nobody has set one';
 COMMENT ON COLUMN pulsimo.active_incidents.assignees IS 'names of the people it is assigned to; NULL: nobody';
-COMMENT ON COLUMN pulsimo.active_incidents.muted IS 'whether nobody is told of it at present';
+COMMENT ON COLUMN pulsimo.active_incidents.muted IS 'whether nobody is to be told of it at present';
 
 CREATE OR REPLACE VIEW pulsimo.worker_status WITH (security_invoker = true) AS
 SELECT w.pid, w.role, w.prober, w.endpoints, w.running, w.queued, w.lateness, w.max_lateness, w.checks, w.failures,

@@ -23,20 +23,21 @@ REVOKE ALL ON FUNCTION pulsimo.same_time_words(bigint, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.same_time_words(bigint, bigint) IS
 'Internal: a share in words.';
 
--- Transitive along strong dependencies, each endpoint once; others only directly.
+-- Transitive along strong dependencies, each endpoint once; others, and fallbacks, only directly.
 CREATE OR REPLACE FUNCTION pulsimo.needed_endpoints(endpoints bigint[], started_at timestamptz)
 RETURNS TABLE (endpoint_id bigint, confidence numeric)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE strong AS (
-        SELECT d.depends_on AS id FROM pulsimo.dependencies d WHERE d.endpoint_id = ANY (endpoints) AND d.kind = 'strong'
+        SELECT d.depends_on AS id FROM pulsimo.dependencies d WHERE d.endpoint_id = ANY (endpoints) AND d.kind = 'strong' AND d.role <> 'fallback'
         UNION
-        SELECT d.depends_on FROM strong s JOIN pulsimo.dependencies d ON d.endpoint_id = s.id AND d.kind = 'strong'
+        SELECT d.depends_on FROM strong s
+            JOIN pulsimo.dependencies d ON d.endpoint_id = s.id AND d.kind = 'strong' AND d.role <> 'fallback'
     )
     SELECT n.id, max(n.confidence)
     FROM (
         SELECT s.id, 0.9 AS confidence FROM strong s
         UNION ALL
-        SELECT d.depends_on, 0.6 FROM pulsimo.dependencies d WHERE d.endpoint_id = ANY (endpoints) AND d.kind <> 'strong'
+        SELECT d.depends_on, 0.6 FROM pulsimo.dependencies d WHERE d.endpoint_id = ANY (endpoints)
         UNION ALL
         -- What the keeper took for the cause then, though the dependency may be gone since.
         SELECT s.cause_endpoint_id, 0.95 FROM pulsimo.suppressions s
@@ -128,14 +129,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pulsimo.certificates c JOIN pulsimo.endpoints e ON e.id = c.endpoint_id
         CROSS JOIN LATERAL (VALUES
             ('expired certificate', 'the certificate of %s had expired %s before', 0.95, c.expires_at, true),
-            ('new certificate', 'the certificate of %s had changed %s before', 0.8, c.seen_at,
+            ('new certificate', 'the certificate of %s was first seen %s before', 0.8, c.seen_at,
              c.seen_at > incident.started_at - interval '1 hour')
         ) AS k (cause, reason, confidence, since, recent)
     WHERE c.endpoint_id = ANY (endpoints) AND k.recent AND k.since <= incident.started_at;
 $$;
 REVOKE ALL ON FUNCTION pulsimo.certificate_causes(pulsimo.incidents, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.certificate_causes(pulsimo.incidents, bigint[]) IS
-'Internal: certificates of these endpoints that had expired or were changed shortly before.';
+'Internal: certificates of these endpoints that had expired or were first seen shortly before.';
 
 -- The endpoints of the organization and, of those which had an incident that began at the same time, what they share with
 -- the ones of this incident.

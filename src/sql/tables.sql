@@ -246,7 +246,7 @@ COMMENT ON COLUMN pulsimo.incidents.created_at IS 'when it was opened, after fai
 COMMENT ON COLUMN pulsimo.incidents.resolved_at IS 'start of the first check that passed again, or when somebody resolved it; NULL while active';
 COMMENT ON COLUMN pulsimo.incidents.number IS 'INC-YYYY-NNNNNN, unique in the organization: the year it was opened, and a number that goes on from year to year';
 COMMENT ON COLUMN pulsimo.incidents.priority IS 'high, medium or low; NULL: nobody has set one';
-COMMENT ON COLUMN pulsimo.incidents.muted_until IS 'until when nobody is told of it; NULL: not muted';
+COMMENT ON COLUMN pulsimo.incidents.muted_until IS 'until when nobody is to be told of it; NULL: not muted';
 COMMENT ON COLUMN pulsimo.incidents.acknowledged_at IS 'when it was acknowledged for the first time, or investigated or resolved by somebody without that';
 COMMENT ON COLUMN pulsimo.incidents.acknowledged_by IS 'who that was; NULL: nobody yet, or the operator';
 COMMENT ON COLUMN pulsimo.incidents.opened_by IS 'who opened it; NULL: the keeper, or the operator';
@@ -293,7 +293,7 @@ COMMENT ON COLUMN pulsimo.suppressions.endpoint_id IS 'the endpoint without an i
 COMMENT ON COLUMN pulsimo.suppressions.cause_endpoint_id IS 'the endpoint that it needs; NULL when it was removed';
 COMMENT ON COLUMN pulsimo.suppressions.cause_incident_id IS 'the incident of that; NULL when there was none (maintenance) or it is gone';
 COMMENT ON COLUMN pulsimo.suppressions.began_at IS 'since when it was down';
-COMMENT ON COLUMN pulsimo.suppressions.ended_at IS 'when it was up again, or got an incident of its own; NULL: it still is';
+COMMENT ON COLUMN pulsimo.suppressions.ended_at IS 'when it was not down any more (or in maintenance, or paused), or got an incident of its own; NULL: it still is';
 
 COMMENT ON TABLE pulsimo.incident_numbers IS 'The next numbers of incidents, in 16 lanes for each organization, so that sessions do not wait for each other.';
 COMMENT ON COLUMN pulsimo.incident_numbers.organization_id IS 'the organization';
@@ -370,7 +370,7 @@ COMMENT ON COLUMN pulsimo.outbox.created_at IS 'when it was written';
 COMMENT ON COLUMN pulsimo.outbox.topic IS 'incident_opened, incident_acknowledged, incident_resolved or incident_reopened';
 COMMENT ON COLUMN pulsimo.outbox.incident_id IS 'the incident';
 COMMENT ON COLUMN pulsimo.outbox.payload IS
-'incident_id, endpoint_id, endpoint (its name), url, status, error (class), detail, started_at, resolved_at';
+'incident_id, number, title, severity, muted_until, endpoint_id, endpoint (its name), url, status, error (class), detail, started_at, resolved_at';
 
 COMMENT ON TABLE pulsimo.state IS
 'Whether this database is monitored: one row, which start() and stop() write. Never part of a dump, so a restored database comes up stopped.';

@@ -71,6 +71,7 @@ void Keeper::settle() {
 
 void Keeper::turn() {
     if (pg::call([] { return handle_signals(); })) reconfigure();
+    take_requests();
     take_wishes();
     leaving_ |= wishes_.leave;
     if (wishes_.reread_state && !should_stay()) return;
@@ -189,9 +190,11 @@ void Keeper::reload() {
     reload_backoff_.reset();
     complain_of_secrets();
     for (std::int64_t id : missing_from(fresh)) forget(id);
+    const std::unordered_set<std::int64_t> incident_waits = with_incident_to_write();
     std::int64_t first_check_us = 0;
     for (const Watched& watched : fresh) {
-        if (watch(watched)) check_soon(watched.config.id, first_check_us += kFirstChecksApartUs);
+        const std::int64_t id = watched.config.id;
+        if (watch(watched, incident_waits.contains(id))) check_soon(id, first_check_us += kFirstChecksApartUs);
     }
     forget_changes_of_replaced();
     wishes_ = Wishes();
@@ -231,9 +234,23 @@ std::vector<std::int64_t> Keeper::missing_from(const std::vector<Watched>& fresh
     return missing;
 }
 
+// Endpoints whose incident opens or is resolved by a change that is not written yet.
+std::unordered_set<std::int64_t> Keeper::with_incident_to_write() const {
+    std::unordered_set<std::int64_t> found;
+    const auto look = [&found](const Pending& pending) {
+        for (const health::Change& change : pending.changes) {
+            if (change.incident != health::IncidentAction::none) found.insert(pending.result.endpoint_id);
+        }
+    };
+    std::for_each(pending_.begin(), pending_.end(), look);
+    std::for_each(held_.begin(), held_.end(), look);
+    return found;
+}
+
 // What we hold is ahead of the tables, except where somebody else wrote to them (paused and resumed, removed and added
-// again). Then what we had still to write about it is void as well. An incident is what people write to.
-bool Keeper::keep_ours(const Watched& known, Watched& fresh) {
+// again). Then what we had still to write about it is void as well. An incident is what people write to,
+// too; but what we are still to write about it comes last.
+bool Keeper::keep_ours(const Watched& known, Watched& fresh, bool incident_waits) {
     const bool incident_was_open = known.stored.incident_open;
     Stored expected = known.stored;
     expected.incident_open = fresh.stored.incident_open;
@@ -241,8 +258,10 @@ bool Keeper::keep_ours(const Watched& known, Watched& fresh) {
     fresh.state = known.state;
     fresh.suppressed_by = known.suppressed_by;
     fresh.failed = known.failed;
+    fresh.failing_since_us = known.failing_since_us;
     fresh.unreached = known.unreached;
     fresh.lacks_excerpt = known.lacks_excerpt;
+    if (incident_waits) return true;
     if (incident_was_open && !fresh.stored.incident_open) health::incident_closed(fresh.state);
     if (!incident_was_open && fresh.stored.incident_open) health::incident_opened(fresh.state);
     return true;
@@ -250,12 +269,12 @@ bool Keeper::keep_ours(const Watched& known, Watched& fresh) {
 
 // True when the endpoint should be checked soon, because it is new or was changed. Where all are read, one that we did
 // not know may be an old one: then only if nothing is known of it, as after it was resumed.
-bool Keeper::watch(Watched fresh) {
+bool Keeper::watch(Watched fresh, bool incident_waits) {
     const std::int64_t id = fresh.config.id;
     auto [place, is_new] = watched_.try_emplace(id);
     Watched& known = place->second;
     const bool changed = is_new || known.config != fresh.config;
-    const bool ours_counts = !is_new && keep_ours(known, fresh);
+    const bool ours_counts = !is_new && keep_ours(known, fresh, incident_waits);
     if (!is_new && !ours_counts) replaced_.insert(id);
     known = std::move(fresh);
     if (changed) send(prober_of(id), engine::Upsert{known.config});
@@ -307,8 +326,14 @@ void Keeper::refuse_asked_of(const ProberLink& prober) {
     std::erase_if(asked_, [](const auto& asked) { return asked.second.empty(); });
 }
 
+// Before the wishes: whoever asks for a check of an endpoint that was just added finds it known then.
+void Keeper::take_requests() {
+    for (const PostedRequest& request : take_posted_requests(slot_)) requests_.push_back(request);
+}
+
 void Keeper::forward_requests() {
-    for (const PostedRequest& request : take_posted_requests(slot_)) {
+    if (wishes_.reload()) return;  // perhaps it is of those that could not be read yet
+    for (const PostedRequest& request : std::exchange(requests_, {})) {
         if (watched_.contains(request.endpoint_id)) {
             asked_[request.endpoint_id].push_back(request.id);
             send(prober_of(request.endpoint_id), engine::CheckNow{request.endpoint_id, request.id});
@@ -348,8 +373,9 @@ void Keeper::wait() {
     if (has_notes()) due = std::min(due, next_notes_us_);
     if (!pending_.empty()) due = std::min(due, write_backoff_.not_before_us());
     if (!held_.empty()) due = std::min(due, held_until_us_);
+    if (!restrained_.empty()) due = std::min(due, look_again_us_);
     if (next_maintenance_us_ != INT64_MAX) {
-        due = std::min(due, std::max(now + next_maintenance_us_ - clock_.wall_us(), reload_backoff_.not_before_us()));
+        due = std::min(due, std::max(next_maintenance_us_ - clock_.wall_us() + now, reload_backoff_.not_before_us()));
     }
     if (wishes_.reload() || wishes_.reread_maintenance) due = std::min(due, reload_backoff_.not_before_us());
     for (const ProberLink& prober : probers_) {

@@ -21,6 +21,7 @@
 
 #include "engine/clock.hpp"
 #include "engine/wire.hpp"
+#include "worker/check_requests.hpp"
 #include "worker/prober_link.hpp"
 #include "worker/shared.hpp"
 #include "worker/store.hpp"
@@ -73,11 +74,13 @@ class Keeper {
     bool leave_unless_asked_again();
     void reload();
     std::vector<std::int64_t> missing_from(const std::vector<Watched>& fresh) const;
-    bool watch(Watched fresh);
-    static bool keep_ours(const Watched& known, Watched& fresh);
+    std::unordered_set<std::int64_t> with_incident_to_write() const;
+    bool watch(Watched fresh, bool incident_waits);
+    static bool keep_ours(const Watched& known, Watched& fresh, bool incident_waits);
     void check_soon(std::int64_t endpoint_id, std::int64_t delay_us);
     void forget(std::int64_t endpoint_id);
     void keep_probers_running();
+    void take_requests();
     void forward_requests();
     void refuse_asked_of(const ProberLink& prober);
     void complain_of_secrets();
@@ -99,11 +102,12 @@ class Keeper {
     // keeper_holds.cpp: dependencies, our own connectivity, maintenance
     const Watched* find(std::int64_t endpoint_id) const;
     bool waits_for(const Watched& other, std::int64_t since_us) const;
-    Restraint upstream_restraint(const Watched& watched) const;
+    Restraint upstream_restraint(const Watched& watched, std::int64_t checked_at_us) const;
     Restraint reference_restraint(const Watched& watched) const;
+    Restraint restraint_on(const Watched& watched, std::int64_t checked_at_us) const;
     Restraint restraint_on(const Watched& watched) const;
     bool is_our_connectivity(const Watched& watched) const;
-    void ask_others(const Watched& watched);
+    void ask_others(const Watched& watched, std::int64_t since_us);
     void follow_up(Watched& watched, const Restraint& restraint);
     void reconsider_restrained();
     void apply_maintenance();
@@ -136,6 +140,8 @@ class Keeper {
     std::vector<ProberLink> probers_;
     std::unordered_map<std::int64_t, Watched> watched_;
 
+    std::vector<PostedRequest> requests_;  // of check_now(), not passed on yet
+
     // Requests of check_now() that were passed on to a prober, in their order. A check answers all that came before it
     // ended; its result names the last of them.
     std::unordered_map<std::int64_t, std::vector<std::uint64_t>> asked_;
@@ -152,6 +158,7 @@ class Keeper {
     // Endpoints that fail and are restrained, with what restrained them when we looked last.
     std::unordered_map<std::int64_t, Restraint> restrained_;
     bool look_at_restrained_ = false;     // an endpoint has begun or ceased to fail
+    std::int64_t look_again_us_ = 0;      // at the restrained, in any case
     std::int64_t next_maintenance_us_ = 0;  // when windows begin or end next, wall clock
 
     std::unordered_set<std::int64_t> replaced_;  // endpoints whose waiting changes are void, while they are read

@@ -5,14 +5,16 @@
 //    once, and while that fails below its threshold, or has not answered yet, the incident waits: for as long as the
 //    threshold can take, no longer. When the cause is up again the dependent gets retry_interval to follow.
 //  - Own connectivity: an endpoint with reference endpoints that gives no answer is not called down before one of those
-//    has answered since. If all of them fail to as well, it is our trouble: unknown.
+//    has answered since. If all of them fail to as well, it is our trouble: unknown, also what has waited for that.
 //  - Maintenance is a matter of src/health; here windows begin and end.
 //
-// A restraint is looked at again whenever an endpoint begins or ceases to fail.
+// A restraint is looked at again whenever an endpoint begins or ceases to fail, and once a second: an upstream may just
+// have answered, or be gone, or patience is over. The next check of the endpoint itself can be a day away.
 
 #include <algorithm>
 #include <utility>
 
+#include "health/counting.hpp"
 #include "worker/keeper.hpp"
 
 #include "pg/guard.hpp"
@@ -20,6 +22,8 @@
 namespace pulsimo::worker {
 
 namespace {
+
+constexpr std::int64_t kLookAgainUs = 1'000'000;
 
 // The longest time in which failures of an endpoint that is asked now reach the threshold.
 std::int64_t patience_us(const health::Policy& policy) {
@@ -47,14 +51,14 @@ bool Keeper::waits_for(const Watched& other, std::int64_t since_us) const {
     return undecided && clock_.wall_us() < since_us + patience_us(other.policy);
 }
 
-Keeper::Restraint Keeper::upstream_restraint(const Watched& watched) const {
+Keeper::Restraint Keeper::upstream_restraint(const Watched& watched, std::int64_t checked_at_us) const {
     Restraint restraint;
     for (const std::int64_t id : watched.upstreams) {
         const Watched* upstream = find(id);
         if (upstream == nullptr) continue;
         if (is_down(*upstream)) return {health::Hold::incident, id};
         const std::int64_t may_follow_until_us = upstream->state.since_us + watched.policy.retry_interval_us;
-        if (id == watched.suppressed_by && watched.state.last_checked_us < may_follow_until_us) {
+        if (id == watched.suppressed_by && checked_at_us < may_follow_until_us) {
             return {health::Hold::incident, id};
         }
         if (waits_for(*upstream, watched.failing_since_us)) restraint.hold = health::Hold::incident;
@@ -75,9 +79,14 @@ Keeper::Restraint Keeper::reference_restraint(const Watched& watched) const {
     return {waiting ? health::Hold::verdict : health::Hold::nothing, 0};
 }
 
-Keeper::Restraint Keeper::restraint_on(const Watched& watched) const {
+// checked_at_us: its last check, which may be the one that is being judged.
+Keeper::Restraint Keeper::restraint_on(const Watched& watched, std::int64_t checked_at_us) const {
     const Restraint restraint = reference_restraint(watched);
-    return restraint.hold != health::Hold::nothing ? restraint : upstream_restraint(watched);
+    return restraint.hold != health::Hold::nothing ? restraint : upstream_restraint(watched, checked_at_us);
+}
+
+Keeper::Restraint Keeper::restraint_on(const Watched& watched) const {
+    return restraint_on(watched, watched.state.last_checked_us);
 }
 
 bool Keeper::is_our_connectivity(const Watched& watched) const {
@@ -91,12 +100,14 @@ bool Keeper::is_our_connectivity(const Watched& watched) const {
     return all_unreached;
 }
 
-// Those that were not checked since.
-void Keeper::ask_others(const Watched& watched) {
+// Those that were not checked since. One that fails already is checked again by itself: if many ask at a time, its
+// threshold must not be reached sooner for that.
+void Keeper::ask_others(const Watched& watched, std::int64_t since_us) {
     for (const auto* ids : {&watched.upstreams, &watched.references}) {
         for (const std::int64_t id : *ids) {
             const Watched* other = find(id);
-            if (other != nullptr && !was_checked_since(*other, watched.failing_since_us)) check_soon(id, 0);
+            if (other == nullptr || was_checked_since(*other, since_us)) continue;
+            if (!other->failed || is_down(*other)) check_soon(id, 0);
         }
     }
 }
@@ -111,6 +122,7 @@ void Keeper::follow_up(Watched& watched, const Restraint& restraint) {
         return;
     }
     restrained_[id] = restraint;
+    if (!is_down(watched)) watched.suppressed_by = 0;
     if (!is_down(watched) || restraint.cause == 0 || restraint.cause == watched.suppressed_by) return;
     watched.suppressed_by = restraint.cause;
     Pending pending;
@@ -122,15 +134,21 @@ void Keeper::follow_up(Watched& watched, const Restraint& restraint) {
 }
 
 void Keeper::reconsider_restrained() {
-    if (!std::exchange(look_at_restrained_, false)) return;
+    const std::int64_t now = clock_.monotonic_us();
+    if (!std::exchange(look_at_restrained_, false) && now < look_again_us_) return;
+    look_again_us_ = now + kLookAgainUs;
     const std::unordered_map<std::int64_t, Restraint> restrained = restrained_;
     for (const auto& [id, before] : restrained) {
         Watched& watched = watched_.at(id);
         const Restraint restraint = restraint_on(watched);
+        const bool waits = restraint.hold == health::Hold::verdict;
+        if (waits && is_our_connectivity(watched)) health::failures_void(watched.state);
         const Watched* cause = find(before.cause);
         const bool cause_is_up = cause != nullptr && restraint.cause == before.cause && !is_down(*cause);
         if (cause_is_up) check_soon(id, watched.policy.retry_interval_us);
         if (restraint == before) continue;
+        const bool was_our_trouble = before.hold == health::Hold::verdict && watched.state.failures == 0;
+        if (was_our_trouble) check_soon(id, 0);
         std::vector<health::Change> changes;
         if (const auto change = health::reconsider(watched.state, watched.policy, restraint.hold)) changes.push_back(*change);
         tell(watched, std::move(changes));
@@ -169,8 +187,11 @@ void Keeper::apply_maintenance() {
         const bool begins = window != maintenance.since_us.end();
         if (begins == watched.state.maintenance) continue;
         const Restraint restraint = begins || !watched.failed ? Restraint() : restraint_on(watched);
+        // One that ended while nobody looked: whether the endpoint is still down its next check will tell.
+        const bool unseen = health::is_gap(watched.state, now, watched.policy.interval_us, watched.policy);
+        const health::Hold hold = unseen ? health::Hold::incident : restraint.hold;
         tell(watched, {begins ? health::enter_maintenance(watched.state, window->second)
-                              : health::leave_maintenance(watched.state, ended_us, restraint.hold)});
+                              : health::leave_maintenance(watched.state, ended_us, hold)});
         follow_up(watched, restraint);
     }
 }

@@ -85,11 +85,12 @@ std::vector<health::Change> Keeper::judge(Watched& watched, engine::CheckResult&
     if (observation.outcome == health::Outcome::no_answer && is_our_connectivity(watched)) {
         observation.outcome = health::Outcome::own_trouble;
         health::failures_void(watched.state);
+        ask_others(watched, observation.checked_at_us);  // one that is seldom checked may be back long since
         result.error = engine::ErrorClass::internal;
         result.detail = engine::safe_text("no reference endpoint can be reached either: " + result.detail,
                                           engine::CheckResult::kMaxDetail);
     }
-    const Restraint restraint = watched.failed ? restraint_on(watched) : Restraint();
+    const Restraint restraint = watched.failed ? restraint_on(watched, result.started_at_us) : Restraint();
     health::Step step = health::step(watched.state, observation, watched.policy, restraint.hold);
     verdict = step.verdict;
     look_at_restrained_ |= !step.changes.empty();
@@ -109,7 +110,7 @@ void Keeper::note_outcome(Watched& watched, const health::Observation& observati
     look_at_restrained_ = true;
     if (failed) {
         watched.failing_since_us = observation.checked_at_us;
-        ask_others(watched);
+        ask_others(watched, watched.failing_since_us);
     } else if (watched.suppressed_by != 0) {
         check_soon(watched.suppressed_by, 0);  // probably it is up again as well
     }

@@ -8,7 +8,7 @@ use PulsimoTest;
 use PulsimoTest::Monitoring;
 use Test::More;
 
-my $node = new_pulsimo_node('main');
+my $node = new_pulsimo_node('main', restart_after_crash => 'on');
 my %quick = (check_interval => '1 s', timeout => '500 ms', failure_threshold => 2);
 
 sub ask { return $node->safe_psql('postgres', $_[0]) }
@@ -44,6 +44,8 @@ sub upstream_takes_five_with_it {
     $target->down;
     wait_until("SELECT count(*) FROM pulsimo.endpoint_status WHERE status = 'down'", 6);
     wait_until('SELECT count(*) FROM pulsimo.suppressions WHERE ended_at IS NULL', 5);
+    is(ask('SELECT created_at - started_at >= interval $$900 ms$$ FROM pulsimo.incidents'), 't',
+        'that five dependents ask for the upstream does not hasten its threshold');
     is(ask("SELECT string_agg(endpoint_id::text, ' ') FROM pulsimo.incidents"), $upstream,
         'one incident, that of the upstream, although its dependents failed first');
     is(ask(<<"SQL"), 't', 'and five that are put down to it');
@@ -239,6 +241,34 @@ SQL
     return;
 }
 
+# --- a crash between the probe and the commit ---------------------------------------------------------------------------------
+
+# The failures are known to the keeper, but the table of incidents is locked when it is killed.
+sub killed_between_probe_and_commit {
+    my $target = start_target();
+    my $id = add_endpoint($node, $target->url('/'), %quick, name => 'shop');
+    wait_until(status_of($id), 'up');
+    my $locker = start_session($node);
+    $locker->query('BEGIN; LOCK TABLE pulsimo.incidents IN EXCLUSIVE MODE');
+    $target->down;
+    wait_until(q{SELECT queued > 0 FROM pulsimo.worker_status WHERE role = 'keeper'}, 't');
+    is(ask(incidents_of($id)), '0', 'the incident waits for the lock');
+    my $position = -s $node->logfile;
+    my $keeper = worker_pid($node, 'keeper');
+    allow_signal($node, 1);
+    kill 'KILL', $keeper;
+    wait_for_log_line($node, qr/database system is ready to accept connections/, $position);
+    wait_until(incidents_of($id), '1');
+    checks_more($id, 2);
+    is(ask(<<"SQL"), '1|1|1', 'after the crash there is one incident, with one timeline and one message');
+SELECT count(*), (SELECT count(*) FROM pulsimo.incident_events v WHERE v.incident_id = max(i.id) AND v.event = 'created'),
+       (SELECT count(*) FROM pulsimo.outbox o WHERE o.incident_id = max(i.id) AND o.topic = 'incident_opened')
+FROM pulsimo.incidents i WHERE i.endpoint_id = $id
+SQL
+    remove_all();
+    return;
+}
+
 # --- cron --------------------------------------------------------------------------------------------------------------------
 
 # The time when nothing runs is no gap. (That runs come in time is the business of unit tests: it would take minutes.)
@@ -264,5 +294,6 @@ own_connectivity();
 maintenance();
 flapping();
 resolved_by_hand();
+killed_between_probe_and_commit();
 cron();
 done_testing();

@@ -172,7 +172,7 @@ UPDATE pulsimo.incidents SET number = 'INC-2024-00000' || id, priority = 'low', 
     acknowledged_at = '2024-02-29 12:05+00', acknowledged_by = 1, opened_by = 1, automatic = false, reopened = 2
 WHERE id = 3;
 INSERT INTO pulsimo.incident_events (incident_id, event, happened_at, detail, user_id, data)
-VALUES (3, 'assigned', '2024-02-29 12:06+00', 'to "Ada" \\', 1, '{"assigned": 1, "x": "a\tb\\\"c"}');
+VALUES (3, 'unassigned', '2024-02-29 12:06+00', 'from "Ada" \\', 1, '{"assigned": 1, "x": "a\tb\\\"c"}');
 INSERT INTO pulsimo.incident_endpoints (incident_id, endpoint_id) VALUES (3, 1), (3, 2);
 INSERT INTO pulsimo.incident_assignees (incident_id, user_id, assigned_at) VALUES (3, 1, '2024-02-29 12:06+00');
 INSERT INTO pulsimo.incident_notes (incident_id, author_id, category, body, created_at, edited_at)
