@@ -135,22 +135,14 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.policy_changed() FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.policy_changed() IS
-'Trigger of pulsimo.projects and pulsimo.organizations: has the keeper read its endpoints again when the health policy is another one.';
-CREATE OR REPLACE TRIGGER policy_changed AFTER UPDATE ON pulsimo.projects
-    FOR EACH ROW
-    WHEN ((OLD.failure_threshold, OLD.failure_window, OLD.success_threshold, OLD.retry_interval, OLD.degraded_after,
-           OLD.flap_start, OLD.flap_stop, OLD.auto_resolve, OLD.reference_endpoints)
-          IS DISTINCT FROM
-          (NEW.failure_threshold, NEW.failure_window, NEW.success_threshold, NEW.retry_interval, NEW.degraded_after,
-           NEW.flap_start, NEW.flap_stop, NEW.auto_resolve, NEW.reference_endpoints))
-    EXECUTE FUNCTION pulsimo.policy_changed();
-CREATE OR REPLACE TRIGGER policy_changed AFTER UPDATE ON pulsimo.organizations
-    FOR EACH ROW
-    WHEN ((OLD.failure_threshold, OLD.failure_window, OLD.success_threshold, OLD.retry_interval, OLD.degraded_after,
-           OLD.flap_start, OLD.flap_stop, OLD.auto_resolve, OLD.reference_endpoints)
-          IS DISTINCT FROM
-          (NEW.failure_threshold, NEW.failure_window, NEW.success_threshold, NEW.retry_interval, NEW.degraded_after,
-           NEW.flap_start, NEW.flap_stop, NEW.auto_resolve, NEW.reference_endpoints))
-    EXECUTE FUNCTION pulsimo.policy_changed();
+'Trigger of pulsimo.projects and pulsimo.organizations: has the keeper read its endpoints again when the health policy is written.';
+CREATE OR REPLACE TRIGGER policy_changed
+    AFTER UPDATE OF failure_threshold, failure_window, success_threshold, retry_interval, degraded_after,
+        flap_start, flap_stop, auto_resolve, reference_endpoints ON pulsimo.projects
+    FOR EACH ROW EXECUTE FUNCTION pulsimo.policy_changed();
+CREATE OR REPLACE TRIGGER policy_changed
+    AFTER UPDATE OF failure_threshold, failure_window, success_threshold, retry_interval, degraded_after,
+        flap_start, flap_stop, auto_resolve, reference_endpoints ON pulsimo.organizations
+    FOR EACH ROW EXECUTE FUNCTION pulsimo.policy_changed();
 ALTER TABLE pulsimo.projects ENABLE ALWAYS TRIGGER policy_changed;
 ALTER TABLE pulsimo.organizations ENABLE ALWAYS TRIGGER policy_changed;

@@ -46,6 +46,9 @@ $primary->safe_psql('postgres', q{
     SELECT pulsimo.create_api_key('key', user_id => u.id) FROM pulsimo.users u;
     INSERT INTO pulsimo.secrets (organization_id, name, sealed) SELECT o.id, 'token', 'x' FROM pulsimo.organizations o;
     SELECT pulsimo.sign_in('ann@example.org', 'correct horse battery')});
+$primary->safe_psql('postgres', qq{
+    SELECT pulsimo.add_dependency($down, $up, 'weak'), pulsimo.add_action_item($incident, 'mend it');
+    SELECT pulsimo.resolve_incident(pulsimo.open_incident('over', 'low', '{$up}'))});
 my $standby = start_standby();
 
 sub ask { return $standby->safe_psql('postgres', $_[0]) }
@@ -111,7 +114,7 @@ wait_for_new_check($standby, 'postgres');
 pass('monitoring begins on the promoted standby by itself');
 worker_pid($standby, $_) for qw(launcher keeper prober);
 wait_for_sql($standby, 'postgres', $statuses, 'up down');
-is(ask('SELECT id, status FROM pulsimo.incidents'), "$incident|open",
+is(ask('SELECT id, status FROM pulsimo.incidents WHERE automatic'), "$incident|open",
     'the open incident is still the only one, and open');
 
 my $last_check =
