@@ -4,20 +4,6 @@
 -- An incident belongs to the period that it started in, without the end of the period, so that periods side by side count
 -- each once. Duplicates that were merged into another incident are left out: they are the same trouble.
 
-CREATE OR REPLACE FUNCTION pulsimo.require_period(from_time timestamptz, to_time timestamptz) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF (isfinite(from_time) AND isfinite(to_time) AND from_time <= to_time) IS NOT TRUE THEN
-        RAISE EXCEPTION 'from_time and to_time must be finite times in order, not % and %',
-            coalesce(from_time::text, 'null'), coalesce(to_time::text, 'null') USING
-            ERRCODE = 'invalid_parameter_value',
-            HINT = 'For the last 24 hours give now() - interval ''24 hours'' and now().';
-    END IF;
-END $$;
-REVOKE ALL ON FUNCTION pulsimo.require_period(timestamptz, timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.require_period(timestamptz, timestamptz) IS
-'Internal: raises 22023 when these are no two times in order.';
-
 -- Inlined like matching_incidents().
 CREATE OR REPLACE FUNCTION pulsimo.counted_incidents(
     organizations bigint[], project bigint, endpoint bigint, severities pulsimo.severity[], from_time timestamptz,

@@ -43,17 +43,26 @@ REVOKE ALL ON FUNCTION pulsimo.uptime_percent(bigint, timestamptz, timestamptz, 
 COMMENT ON FUNCTION pulsimo.uptime_percent(bigint, timestamptz, timestamptz, timestamptz) IS
 'Internal: uptime() for a known_until that was looked up before.';
 
-CREATE OR REPLACE FUNCTION pulsimo.known_until(endpoint_id bigint, from_time timestamptz, to_time timestamptz)
-RETURNS timestamptz
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION pulsimo.require_period(from_time timestamptz, to_time timestamptz) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM pulsimo.require_endpoint(endpoint_id);
     IF (isfinite(from_time) AND isfinite(to_time) AND from_time <= to_time) IS NOT TRUE THEN
         RAISE EXCEPTION 'from_time and to_time must be finite times in order, not % and %',
             coalesce(from_time::text, 'null'), coalesce(to_time::text, 'null') USING
             ERRCODE = 'invalid_parameter_value',
             HINT = 'For the last 24 hours give now() - interval ''24 hours'' and now().';
     END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_period(timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_period(timestamptz, timestamptz) IS
+'Internal: raises 22023 when these are no two times in order.';
+
+CREATE OR REPLACE FUNCTION pulsimo.known_until(endpoint_id bigint, from_time timestamptz, to_time timestamptz)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pulsimo.require_endpoint(endpoint_id);
+    PERFORM pulsimo.require_period(from_time, to_time);
     RETURN (SELECT f.known_until FROM pulsimo.endpoint_facts f WHERE f.id = endpoint_id);
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.known_until(bigint, timestamptz, timestamptz) FROM PUBLIC;
