@@ -237,6 +237,14 @@ SQL
     wait_until(status_of($id), 'up');
     checks_more($id, 2);
     is(ask("SELECT count(*) FROM pulsimo.active_incidents WHERE endpoint_id = $id"), '1', 'without auto_resolve a person resolves');
+
+    # What a person reopened stays open, although the endpoint is up.
+    my $last = ask("SELECT id FROM pulsimo.active_incidents WHERE endpoint_id = $id");
+    ask("SELECT pulsimo.resolve_incident($last)");
+    ask("UPDATE pulsimo.endpoints SET auto_resolve = NULL WHERE id = $id");
+    ask("SELECT pulsimo.reopen_incident($last, 'not over yet')");
+    checks_more($id, 3);
+    is(ask("SELECT status FROM pulsimo.incidents WHERE id = $last"), 'open', 'one that a person reopened stays open');
     remove_all();
     return;
 }
