@@ -127,6 +127,10 @@ INSERT INTO pulsimo.projects (organization_id, name) VALUES (1, 'short-lived') R
 SELECT pulsimo.set_project_role(2, :project, 'viewer');
 SELECT pulsimo.remove_project(:project);
 SELECT organization_id, action, object_type FROM pulsimo.audit_log ORDER BY id DESC LIMIT 2;
+SELECT pulsimo.add_endpoint('http://a.example/', 'needed', 1) AS needed, pulsimo.add_endpoint('http://a.example/', 'needs', 1) AS needs \gset
+SELECT pulsimo.add_dependency(:needs, :needed);
+SELECT pulsimo.remove_endpoint(:needed), pulsimo.remove_endpoint(:needs);
+SELECT organization_id, action, object_type FROM pulsimo.audit_log ORDER BY id DESC LIMIT 3;
 
 -- Searching.
 SELECT action, object_type FROM pulsimo.search_audit(organization => 1, object_type => 'endpoints', contains => 'TWO');

@@ -124,6 +124,7 @@ SELECT pulsimo.set_response_goal(NULL, 'high', '1 min');
 SELECT pulsimo.set_response_goal(1, NULL, '1 min');
 SELECT pulsimo.set_response_goal(1, 'high', '0', '1 min');
 SELECT pulsimo.set_response_goal(1, 'high', '1 min', '-1 s');
+SELECT pulsimo.set_response_goal(1, 'high', '367 days');
 SELECT pulsimo.set_response_goal(2, 'high', '1 min');
 SELECT pulsimo.set_response_goal(99, 'high', '1 min');
 SELECT pulsimo.response_goal_breaches(clock(2), clock(1));

@@ -249,7 +249,8 @@ SELECT pulsimo.protect_partitions(), pulsimo.protect_partitions() AS again;
 CREATE POLICY all_of_it ON pulsimo.health_checks_by_hand USING (true);
 SELECT pulsimo.protect_partitions();
 SELECT polname FROM pg_policy WHERE polrelid = 'pulsimo.health_checks_by_hand'::regclass;
--- The incidents of an endpoint follow it to another project.
+-- The incidents of an endpoint follow it to another project, and no project leaves its organization with its history.
+UPDATE pulsimo.projects SET organization_id = 2 WHERE id = 1;
 SELECT pulsimo.update_endpoint(2, '{"project": 1}');
 SELECT DISTINCT project_id FROM pulsimo.incidents WHERE endpoint_id = 2;
 

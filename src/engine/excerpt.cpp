@@ -1,11 +1,13 @@
 #include "engine/excerpt.hpp"
 
+#include <curl/curl.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <ctime>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/bounded_json.hpp"
@@ -161,9 +163,8 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
 
 // A word too many hides something harmless, one too few shows a secret.
 bool carries_secret(std::string_view name) {
-    constexpr std::array<std::string_view, 12> kWords = {"auth",    "cookie",    "credential", "csrf",
-                                                         "key",     "passwd",    "password",   "secret",
-                                                         "session", "signature", "token",      "xsrf"};
+    constexpr std::array<std::string_view, 12> kWords = {"auth", "cookie", "credential", "csrf",      "key",   "pass",
+                                                         "pwd",  "secret", "session",    "signature", "token", "xsrf"};
     return std::any_of(kWords.begin(), kWords.end(),
                        [name](std::string_view word) { return contains_ignoring_case(name, word); });
 }
@@ -301,6 +302,47 @@ void add_parts(std::vector<std::string>& secrets, std::string_view value) {
     }
 }
 
+void add_json_secrets(std::vector<std::string>& secrets, const nlohmann::json& value, bool secret) {
+    if (value.is_string() && secret) add_secret(secrets, value.get_ref<const std::string&>());
+    if (value.is_array()) {
+        for (const nlohmann::json& element : value) add_json_secrets(secrets, element, secret);
+    } else if (value.is_object()) {
+        for (const auto& [name, member] : value.items()) add_json_secrets(secrets, member, secret || carries_secret(name));
+    }
+}
+
+std::string form_text(std::string_view value) {
+    std::string text(value);
+    std::replace(text.begin(), text.end(), '+', ' ');
+    int length = 0;
+    const std::unique_ptr<char, decltype(&curl_free)> plain(
+        curl_easy_unescape(nullptr, text.data(), static_cast<int>(text.size()), &length), &curl_free);
+    return plain ? std::string(plain.get(), static_cast<std::size_t>(length)) : std::string();
+}
+
+// As it was sent, and as a server that has read it would write it.
+void add_form_secrets(std::vector<std::string>& secrets, std::string_view form) {
+    while (!form.empty()) {
+        const std::string_view field = form.substr(0, form.find('&'));
+        form.remove_prefix(std::min(field.size() + 1, form.size()));
+        const std::size_t name_end = std::min(field.find('='), field.size());
+        if (!carries_secret(field.substr(0, name_end))) continue;
+        const std::string_view value = field.substr(std::min(name_end + 1, field.size()));
+        add_secret(secrets, value);
+        if (const std::string text = form_text(value); text != value) add_secret(secrets, text);
+    }
+}
+
+// A login: the target may repeat it whole, or the password alone.
+void add_body_secrets(std::vector<std::string>& secrets, const std::string& body) {
+    add_secret(secrets, body, kShortestPart);
+    try {
+        add_json_secrets(secrets, parse_bounded_json(body), false);
+    } catch (const JsonError&) {
+        add_form_secrets(secrets, body);
+    }
+}
+
 // JSON may write a character as \uXXXX, also those that a database refuses; we never do.
 bool has_simple_escapes(std::string_view json) {
     for (std::size_t at = json.find('\\'); at != std::string_view::npos; at = json.find('\\', at + 2)) {
@@ -338,6 +380,7 @@ std::vector<std::string> secrets_of(const HttpOptions& options) {
         add_secret(secrets, value);
         if (is_one_of(name, kOfParts)) add_parts(secrets, value);
     }
+    add_body_secrets(secrets, options.body);
     return secrets;
 }
 

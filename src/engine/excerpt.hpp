@@ -48,7 +48,8 @@ struct Evidence {
 std::string excerpt_of(const Evidence& evidence, const std::vector<std::string>& secrets);
 
 // What of the options a target could repeat and nobody should read: a password, a token, a key, the value of any
-// header that is not sent to every origin. Some words are harmless in spite of it; too short ones are left out.
+// header that is not sent to every origin, the body, and what its fields (of JSON or a form) have that are named like
+// secrets. Some words are harmless in spite of it; too short ones are left out.
 std::vector<std::string> secrets_of(const HttpOptions& options);
 
 // What follows the path of a URL, if it is long enough to be looked for.

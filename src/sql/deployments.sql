@@ -30,8 +30,8 @@ BEGIN
         RAISE EXCEPTION 'version must be one line of at most 200 characters' USING
             ERRCODE = 'invalid_parameter_value',
             HINT = 'Leave it out when there is none.';
-    ELSIF isfinite(at) IS NOT TRUE THEN
-        RAISE EXCEPTION 'at must be a time, not %', coalesce(at::text, 'null') USING
+    ELSIF (at BETWEEN '1970-01-01 00:00+00' AND '9999-12-31 00:00+00') IS NOT TRUE THEN
+        RAISE EXCEPTION 'at must be a time of the years 1970 to 9999, not %', coalesce(at::text, 'null') USING
             ERRCODE = CASE WHEN at IS NULL THEN 'null_value_not_allowed' ELSE 'invalid_parameter_value' END,
             HINT = 'Leave it out for now.';
     END IF;

@@ -293,6 +293,8 @@ CREATE OR REPLACE FUNCTION pulsimo.remove_endpoint_as_owner(id bigint) RETURNS v
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pulsimo.lock_endpoint(id);
+    DELETE FROM pulsimo.dependencies d  -- while it can be told whose
+    WHERE d.endpoint_id = remove_endpoint_as_owner.id OR d.depends_on = remove_endpoint_as_owner.id;
     DELETE FROM pulsimo.endpoints e WHERE e.id = remove_endpoint_as_owner.id;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.remove_endpoint_as_owner(bigint) FROM PUBLIC;

@@ -80,7 +80,7 @@ CREATE OR REPLACE FUNCTION pulsimo.maintenance_while_connected(
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.maintenance_while_connected(bigint, bigint, text, bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.maintenance_while_connected(bigint, bigint, text, bigint, text) IS
-'Begins maintenance at once that ends with the session, however that ends, or with end_session_maintenance(). A rollback does not end it. Not for connections of a pool, which outlive whoever uses them. Of an organization there can be 32 at a time, those of transactions included.
+'Begins maintenance at once that ends with the session, however that ends, or with end_session_maintenance(), or when monitoring is stopped. A rollback does not end it. Not for connections of a pool, which outlive whoever uses them. Of an organization there can be 32 at a time, those of transactions included.
 endpoint, project, tag, organization, title: see schedule_maintenance().
 Errors: 22023 names the argument that is not acceptable; P0002 unknown endpoint, project or organization; 42501 may not plan maintenance there; 55000 monitoring is not running, or the user signed in and is not the one of the role; 53400 there are too many.
 Example: SELECT pulsimo.maintenance_while_connected(endpoint => 1, title => ''Looking into it'');';

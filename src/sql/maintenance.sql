@@ -125,7 +125,8 @@ BEGIN
         RAISE EXCEPTION 'duration must be between 1 second and 366 days, not %', coalesce(duration::text, 'null') USING
             ERRCODE = 'invalid_parameter_value', HINT = 'Give duration like ''2 h''.';
     END IF;
-    RETURN starts_at + make_interval(secs => extract(epoch FROM duration)::float8);
+    -- A later one is refused when it is written.
+    RETURN least(starts_at, '10000-01-01 00:00+00') + make_interval(secs => extract(epoch FROM duration)::float8);
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.end_after(timestamptz, interval) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.end_after(timestamptz, interval) IS

@@ -223,7 +223,7 @@ RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pulsimo.require_person_for(user_id, 'change its own role');
-    PERFORM pulsimo.require_permission('project.members', project);
+    PERFORM pulsimo.require_permission('project.members', project), pulsimo.require_project(project);
     IF NOT EXISTS (SELECT FROM pulsimo.users u WHERE u.id = set_project_role_as_owner.user_id AND (
             pulsimo.is_operator()
             OR EXISTS (SELECT FROM pulsimo.memberships m JOIN pulsimo.projects p ON p.organization_id = m.organization_id
@@ -251,7 +251,7 @@ REVOKE ALL ON FUNCTION pulsimo.set_project_role(bigint, bigint, pulsimo.project_
 COMMENT ON FUNCTION pulsimo.set_project_role(bigint, bigint, pulsimo.project_role) IS
 'Gives a user a role in one project, besides what they may do through their organization: a viewer of the organization can so become editor of one project. The operator can also give it to somebody who does not belong to the organization, a customer for example, who then sees this project and no other.
 role: admin, editor or viewer; NULL takes it away.
-Errors: 42501 may not change who is in the project, P0002 the user belongs to neither the project nor its organization.
+Errors: 42501 may not change who is in the project, P0002 unknown project, or the user belongs to neither the project nor its organization.
 Example: SELECT pulsimo.set_project_role(7, 3, ''viewer'');';
 
 CREATE OR REPLACE VIEW pulsimo.organization_members WITH (security_invoker = true) AS

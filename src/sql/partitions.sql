@@ -107,7 +107,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     created integer := 0;
 BEGIN
-    IF (from_day >= '1970-01-01' AND to_day <= '9999-12-30' AND to_day - from_day BETWEEN 0 AND 366) IS NOT TRUE THEN
+    IF (from_day BETWEEN '1970-01-01' AND '9999-12-30' AND to_day BETWEEN from_day AND '9999-12-30'
+            AND to_day - from_day <= 366) IS NOT TRUE THEN
         RAISE EXCEPTION 'from_day and to_day must be dates in order, at most 366 days apart' USING
             ERRCODE = 'invalid_parameter_value',
             HINT = 'Call it once for every year of a longer range.';

@@ -73,6 +73,20 @@ COMMENT ON FUNCTION pulsimo.only_project() IS
 'Internal: the project that the user may add endpoints to.
 Errors: 22023 there is none, or more than one.';
 
+-- What happened in a project is written down with the organization.
+CREATE OR REPLACE FUNCTION pulsimo.project_moved() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'project % must stay in its organization', OLD.id USING
+        ERRCODE = 'invalid_parameter_value',
+        HINT = 'Its history belongs to that organization: add a new project in the other one.';
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.project_moved() FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.project_moved() IS
+'Trigger of pulsimo.projects: refuses another organization with 22023.';
+CREATE OR REPLACE TRIGGER project_moved BEFORE UPDATE OF organization_id ON pulsimo.projects
+    FOR EACH ROW WHEN (OLD.organization_id <> NEW.organization_id) EXECUTE FUNCTION pulsimo.project_moved();
+
 CREATE OR REPLACE FUNCTION pulsimo.remove_project_as_owner(id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

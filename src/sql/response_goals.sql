@@ -1,5 +1,18 @@
 -- How soon an organization means to react to incidents, and where it did not.
 
+CREATE OR REPLACE FUNCTION pulsimo.require_goal(name text, within interval) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF extract(epoch FROM within) <= 0 OR extract(epoch FROM within) > 366 * 86400 THEN
+        RAISE EXCEPTION '% must be longer than 0 and at most 366 days, not %', name, within USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = 'Give it like ''15 min'', or leave it out for no goal.';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.require_goal(text, interval) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.require_goal(text, interval) IS
+'Internal: raises 22023 when nobody can react within so long.';
+
 CREATE OR REPLACE FUNCTION pulsimo.set_response_goal_as_owner(
     organization bigint, severity pulsimo.severity, acknowledge_within interval, resolve_within interval
 ) RETURNS void
@@ -8,13 +21,8 @@ BEGIN
     PERFORM pulsimo.require_organization(organization);
     PERFORM pulsimo.require_permission('organization.policy', organization);
     PERFORM pulsimo.require_given('severity', severity IS NOT NULL);
-    IF extract(epoch FROM acknowledge_within) <= 0 OR extract(epoch FROM resolve_within) <= 0 THEN
-        RAISE EXCEPTION '% must be longer than 0, not %',
-            CASE WHEN extract(epoch FROM acknowledge_within) <= 0 THEN 'acknowledge_within' ELSE 'resolve_within' END,
-            CASE WHEN extract(epoch FROM acknowledge_within) <= 0 THEN acknowledge_within ELSE resolve_within END USING
-            ERRCODE = 'invalid_parameter_value',
-            HINT = 'Give it like ''15 min'', or leave it out for no goal.';
-    END IF;
+    PERFORM pulsimo.require_goal('acknowledge_within', acknowledge_within),
+            pulsimo.require_goal('resolve_within', resolve_within);
     IF num_nonnulls(acknowledge_within, resolve_within) = 0 THEN
         DELETE FROM pulsimo.response_goals g
         WHERE g.organization_id = organization AND g.severity = set_response_goal_as_owner.severity;
@@ -38,8 +46,8 @@ COMMENT ON FUNCTION pulsimo.set_response_goal(bigint, pulsimo.severity, interval
 'Sets how soon an organization means to react to incidents of a severity, in place of what was set before. Both NULL: there is no goal any more. response_goal_breaches() lists where it was missed.
 organization: its id.
 severity: critical, high, medium or low.
-acknowledge_within, resolve_within: time from opening to acknowledging and to resolving; NULL: no goal.
-Errors: P0002 unknown organization, 42501 may not set its policy, 22004 severity is null, 22023 a time is not longer than 0.
+acknowledge_within, resolve_within: time from opening to acknowledging and to resolving, at most 366 days; NULL: no goal.
+Errors: P0002 unknown organization, 42501 may not set its policy, 22004 severity is null, 22023 a time is not longer than 0, or too long.
 Example: SELECT pulsimo.set_response_goal(1, ''critical'', ''15 min'', ''4 h'');';
 
 CREATE OR REPLACE FUNCTION pulsimo.response_goal_breaches(

@@ -51,11 +51,15 @@ BEGIN
             coalesce(from_time::text, 'null'), coalesce(to_time::text, 'null') USING
             ERRCODE = 'invalid_parameter_value',
             HINT = 'For the last 24 hours give now() - interval ''24 hours'' and now().';
+    ELSIF from_time < '0001-01-01 00:00+00' OR to_time >= '10000-01-01 00:00+00' THEN
+        RAISE EXCEPTION 'from_time and to_time must be of the years 1 to 9999, not % and %', from_time, to_time USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = 'For all that is known give ''1970-01-01'' and now().';
     END IF;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.require_period(timestamptz, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.require_period(timestamptz, timestamptz) IS
-'Internal: raises 22023 when these are no two times in order.';
+'Internal: raises 22023 when these are no two times in order, of years that one can calculate with.';
 
 CREATE OR REPLACE FUNCTION pulsimo.known_until(endpoint_id bigint, from_time timestamptz, to_time timestamptz)
 RETURNS timestamptz

@@ -146,6 +146,22 @@ TEST(Excerpt, KnowsTheSecretsOfOptions) {
               (Secrets{"lang=en; session=12345678", "12345678"}));
 }
 
+TEST(Excerpt, KnowsTheSecretsOfABody) {
+    const auto secrets = [](const std::string& body) {
+        HttpOptions options;
+        options.body = body;
+        return secrets_of(options);
+    };
+    using Secrets = std::vector<std::string>;
+    EXPECT_EQ(secrets("ping"), Secrets{});
+    EXPECT_EQ(secrets("<Password>x</Password>"), Secrets{"<Password>x</Password>"});
+    const std::string json = R"({"user": "somebody", "login": {"pass": "a, b&c", "codes": 7}, "tokens": ["t0ken", "abc"]})";
+    EXPECT_EQ(secrets(json), (Secrets{json, "a, b&c", "t0ken"}));
+    const std::string form = "user=somebody&password=p%40ss+w0rd&api_key=k123456&pwd&token=abc";
+    EXPECT_EQ(secrets(form), (Secrets{form, "p%40ss+w0rd", "p@ss w0rd", "k123456"}));
+    EXPECT_EQ(shown_body("no such login: p@ss w0rd", secrets(form)), "no such login: (hidden)");
+}
+
 TEST(Excerpt, CutsHeadersThatAreTooMany) {
     const std::string value(500, 'h');
     Evidence evidence;

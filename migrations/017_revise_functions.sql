@@ -1,0 +1,1 @@
+-- No change of tables: the functions and triggers of src/sql, which the newest script carries, have changed since 016.
