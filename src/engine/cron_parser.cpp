@@ -128,11 +128,9 @@ void parse_weekdays(std::string_view text, CronFields& fields) {
 }
 
 std::string_view without_macro(std::string_view word) {
-    constexpr std::pair<std::string_view, std::string_view> kMacros[] = {{"@hourly", "0 * * * *"},
-                                                                         {"@daily", "0 0 * * *"},
-                                                                         {"@weekly", "0 0 * * 0"},
-                                                                         {"@monthly", "0 0 1 * *"},
-                                                                         {"@yearly", "0 0 1 1 *"}};
+    constexpr std::pair<std::string_view, std::string_view> kMacros[] = {
+        {"@hourly", "0 * * * *"},  {"@daily", "0 0 * * *"},  {"@midnight", "0 0 * * *"}, {"@weekly", "0 0 * * 0"},
+        {"@monthly", "0 0 1 * *"}, {"@yearly", "0 0 1 1 *"}, {"@annually", "0 0 1 1 *"}};
     for (const auto& [macro, meaning] : kMacros) {
         if (equals_ignoring_case(word, macro)) return meaning;
     }

@@ -7,9 +7,8 @@
 //    "body": "<html>...", "body_truncated": false}
 //
 // What is not known is left out; "headers_truncated": true is there when headers are missing. Many may read it, so
-// secrets are taken out: the values of headers that carry any by their name, users and queries in URLs, and what the
-// endpoint's own options send, wherever the target repeats it. That is a plain search; a target that turns a secret
-// into another form is beyond it.
+// secrets are taken out (redaction.hpp): the values of headers that carry any by their name, users and queries in URLs,
+// and what the endpoint's own options send, wherever the target repeats it.
 //
 // Everything in it is valid UTF-8 without control characters other than line feed and tab; U+FFFD stands for what was
 // something else. A body that is no text is told by its type, length and first bytes.
@@ -25,7 +24,6 @@
 #include <utility>
 #include <vector>
 
-#include "engine/http_options.hpp"
 #include "engine/tls_inspection.hpp"
 
 namespace pulsimo::engine {
@@ -46,14 +44,6 @@ struct Evidence {
 
 // At most CheckResult::kMaxExcerpt bytes. `secrets` are looked for in all that the target said.
 std::string excerpt_of(const Evidence& evidence, const std::vector<std::string>& secrets);
-
-// What of the options a target could repeat and nobody should read: a password, a token, a key, the value of any
-// header that is not sent to every origin, the body, and what its fields (of JSON or a form) have that are named like
-// secrets. Some words are harmless in spite of it; too short ones are left out.
-std::vector<std::string> secrets_of(const HttpOptions& options);
-
-// What follows the path of a URL, if it is long enough to be looked for.
-void add_query(std::vector<std::string>& secrets, std::string_view url);
 
 // The excerpt, if it is one that a database can store as JSON and a terminal can show; else nothing.
 std::string acceptable_excerpt(std::string excerpt);

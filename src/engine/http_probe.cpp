@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/duration_text.hpp"
+#include "engine/redaction.hpp"
 #include "engine/text.hpp"
 
 namespace pulsimo::engine {
@@ -209,28 +210,36 @@ void HttpProbe::time_is_up() {
     finish(std::move(failure));
 }
 
-// All of it is about the last URL: of a redirect to a host that cannot be reached it is the URL alone.
-std::string HttpProbe::excerpt() const {
+std::vector<std::string> HttpProbe::secrets() const {
     std::vector<std::string> secrets = secrets_of(plan_->options());
     for (const std::string& url : {plan_->target.url, target_.url, exchange_.response().location()}) {
         add_query(secrets, url);
     }
+    return in_all_forms(std::move(secrets));
+}
+
+// All of it is about the last URL: of a redirect to a host that cannot be reached it is the URL alone.
+std::string HttpProbe::excerpt(const std::vector<std::string>& secrets) const {
     Evidence evidence;
     evidence.url = target_.url;
     if (exchange_.request().target.url == target_.url) evidence = evidence_of(exchange_);
     return excerpt_of(evidence, secrets);
 }
 
+void HttpProbe::tell(const Failure& failure) {
+    const std::vector<std::string> hidden = secrets();
+    result_.detail = safe_text(hide(failure.detail, hidden), CheckResult::kMaxDetail);
+    if (failure.error != ErrorClass::internal) result_.excerpt = excerpt(hidden);
+}
+
 void HttpProbe::finish(Failure failure) {
     cancel();
     result_.error = failure.error;
-    result_.detail = safe_text(failure.detail, CheckResult::kMaxDetail);
     result_.response_us = bounded_us((ended_us_ != 0 ? ended_us_ : now()) - started_us_);
     if (exchange_.response().status() != 0) result_.http_status = exchange_.response().status();
     result_.certificate_expires_at_s = exchange_.tls().expires_at_s();
     result_.certificate_issuer = exchange_.tls().issuer();
-    const bool of_target = failure.error != ErrorClass::none && failure.error != ErrorClass::internal;
-    if (of_target) result_.excerpt = excerpt();
+    if (failure.error != ErrorClass::none) tell(failure);
     owner_.probe_ended(*this, std::move(result_));
 }
 

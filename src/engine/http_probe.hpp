@@ -60,7 +60,9 @@ class HttpProbe final : private Resolver::Lookup, private HttpExchange::Listener
     void note_phases(bool complete);
     Failure judge() const;
     Failure overdue() const;
-    std::string excerpt() const;
+    std::vector<std::string> secrets() const;
+    std::string excerpt(const std::vector<std::string>& secrets) const;
+    void tell(const Failure& failure);
     void time_is_up();
     void finish(Failure failure);
 

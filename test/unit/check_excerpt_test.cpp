@@ -74,6 +74,15 @@ TEST_F(CheckExcerpt, ShowsWhatAnAssertionWasAbout) {
     EXPECT_EQ(seen.at("body"), "ok\n");
 }
 
+TEST_F(CheckExcerpt, HidesInTheReasonWhatItHidesItself) {
+    const CheckResult result =
+        harness.check(server.url("/json/{\"seen\":\"t0ken-12\"}"),
+                      R"({"auth": {"bearer": "t0ken-12"}, "json": {"path": "$.seen", "value": "ok"}})");
+    EXPECT_EQ(result.detail.find("t0ken-12"), std::string::npos) << result.detail;
+    EXPECT_NE(result.detail.find("(hidden)"), std::string::npos) << result.detail;
+    EXPECT_EQ(excerpt_of(result).at("body"), R"x({"seen":"(hidden)"})x");
+}
+
 TEST_F(CheckExcerpt, ShowsTheBeginningOfALongBody) {
     for (const char* options : {R"({"expected_status": [201]})", R"({"body_contains": "end"})"}) {
         const json seen = excerpt("/body/5000", options);

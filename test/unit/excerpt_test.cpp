@@ -132,36 +132,6 @@ TEST(Excerpt, HidesSecretsInABinaryBody) {
               "binary, no content type, 9 bytes: 00 28 68 69 64 64 65 6e 29 00");
 }
 
-TEST(Excerpt, KnowsTheSecretsOfOptions) {
-    const auto secrets = [](const char* options) { return secrets_of(parse_http_options(options)); };
-    using Secrets = std::vector<std::string>;
-    EXPECT_EQ(secrets(R"({"auth": {"bearer": "token"}})"), Secrets{"token"});
-    EXPECT_EQ(secrets(R"({"auth": {"basic": {"username": "me", "password": "secret"}}})"),
-              (Secrets{"secret", "bWU6c2VjcmV0"}));
-    EXPECT_EQ(secrets(R"({"auth": {"api_key": {"header": "Accept", "value": "abcd"}}})"), Secrets{"abcd"});
-    EXPECT_EQ(secrets(R"({"headers": {"X-Any": "abcd", "X-Short": "abc", "Accept": "text/plain"}})"), Secrets{"abcd"});
-    EXPECT_EQ(secrets(R"({"headers": {"Authorization": "Bearer t0ken123"}})"),
-              (Secrets{"Bearer t0ken123", "t0ken123"}));
-    EXPECT_EQ(secrets(R"({"headers": {"Cookie": "lang=en; session=12345678"}})"),
-              (Secrets{"lang=en; session=12345678", "12345678"}));
-}
-
-TEST(Excerpt, KnowsTheSecretsOfABody) {
-    const auto secrets = [](const std::string& body) {
-        HttpOptions options;
-        options.body = body;
-        return secrets_of(options);
-    };
-    using Secrets = std::vector<std::string>;
-    EXPECT_EQ(secrets("ping"), Secrets{});
-    EXPECT_EQ(secrets("<Password>x</Password>"), Secrets{"<Password>x</Password>"});
-    const std::string json = R"({"user": "somebody", "login": {"pass": "a, b&c", "codes": 7}, "tokens": ["t0ken", "abc"]})";
-    EXPECT_EQ(secrets(json), (Secrets{json, "a, b&c", "t0ken"}));
-    const std::string form = "user=somebody&password=p%40ss+w0rd&api_key=k123456&pwd&token=abc";
-    EXPECT_EQ(secrets(form), (Secrets{form, "p%40ss+w0rd", "p@ss w0rd", "k123456"}));
-    EXPECT_EQ(shown_body("no such login: p@ss w0rd", secrets(form)), "no such login: (hidden)");
-}
-
 TEST(Excerpt, CutsHeadersThatAreTooMany) {
     const std::string value(500, 'h');
     Evidence evidence;
