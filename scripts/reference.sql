@@ -37,7 +37,7 @@ CREATE FUNCTION pg_temp.signature(function oid) RETURNS text LANGUAGE sql AS $$
         || ')' || CASE WHEN r.type IN ('record', 'SETOF record') THEN '' ELSE ' RETURNS ' || r.type END
     FROM pg_proc p,
         LATERAL (
-            SELECT regexp_replace(pg_get_function_arguments(p.oid), '::(text|bigint|interval|jsonb)', '', 'g')
+            SELECT regexp_replace(pg_get_function_arguments(p.oid), '::(text|bigint|interval|jsonb)(\[\])?', '', 'g')
         ) a (list),
         LATERAL (SELECT pg_get_function_result(p.oid)) r (type)
     WHERE p.oid = function;

@@ -119,11 +119,15 @@ SELECT id AS automatic FROM pulsimo.incidents WHERE automatic \gset
 SELECT event, actor, detail FROM pulsimo.incident_timeline(:automatic);
 SET ROLE regress_ed;
 SELECT event, actor, detail FROM pulsimo.incident_timeline(:automatic);
+UPDATE pulsimo.endpoints SET url = url || '?api_key=k1#top' WHERE id = 1;
 SELECT pulsimo.resolve_incident(:automatic, 'Plugged it in', '2026-01-01 00:08+00');
 SELECT event, actor, detail FROM pulsimo.incident_timeline(:automatic);
 SELECT * FROM events WHERE incident_id = :automatic;
 RESET ROLE;
+-- What follows the path of a URL may be a secret.
 SELECT topic, payload - '{incident_id,started_at,number}'::text[] AS payload FROM pulsimo.outbox ORDER BY id DESC LIMIT 1;
+SELECT pulsimo.incident_message(i, NULL, u.url, NULL) ->> 'url' AS shown
+FROM pulsimo.incidents i, unnest('{http://a.example/b?c,http://a.example?c?d,http://a.example/b#c?d,http://a.example/b}'::text[]) AS u (url) WHERE i.id = 1;
 SELECT pulsimo.record_changes('[{"endpoint_id": 1, "at": 1767226140000000, "status": "down", "error": "refused", "incident": "open"}]');
 SELECT id AS second FROM pulsimo.incidents WHERE automatic AND status = 'open' \gset
 SELECT replace(replace(tries(format('reopen_incident(%s, ''x'')', :automatic)), :'second', 'SECOND'), :'automatic', 'FIRST');

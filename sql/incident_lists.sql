@@ -33,12 +33,14 @@ INSERT INTO pulsimo.incidents (endpoint_id, title, number, severity, priority, s
 INSERT INTO pulsimo.incidents (organization_id, project_id, title, number, severity, automatic, started_at, created_at) VALUES
     (1, 1, 'Checkout | <b>slow</b>', 'INC-2024-000006', 'high', false, clock(1), clock(1)),
     (1, NULL, '=HYPERLINK("x")', 'INC-2024-000007', 'medium', false, clock(3), clock(3));
+-- 5 by Bob, whom those of A do not see.
+UPDATE pulsimo.incidents SET acknowledged_at = created_at, acknowledged_by = CASE id WHEN 2 THEN 1 ELSE 3 END WHERE id IN (2, 5);
 INSERT INTO pulsimo.incident_endpoints VALUES (8, 2), (8, 1);
 INSERT INTO pulsimo.incident_assignees (incident_id, user_id, assigned_at) VALUES (1, 4, clock(2)), (1, 1, clock(1)), (5, 1, clock(1)), (8, 2, clock(1));
 
 -- Active first, by severity, then the oldest; the resolved ones after them, the latest first.
 SET ROLE regress_vic;
-SELECT id, number, title, severity, priority, status, organization_id, project_id, project, endpoint_id, endpoint, assignees, automatic
+SELECT id, number, title, severity, priority, status, organization_id, project_id, project, endpoint_id, endpoint, assignees, automatic, acknowledged_by
 FROM pulsimo.find_incidents();
 SELECT number, age > '300 days' AS old, duration, resolved_at - started_at AS lasted FROM pulsimo.find_incidents('{resolved}');
 SELECT number FROM pulsimo.find_incidents('{active}');
@@ -61,19 +63,19 @@ SELECT number FROM pulsimo.find_incidents('{resolved}', '{high}', 1, 1, 2, 1, NU
 
 -- The views. Resolved ones of the last week, one of them hours ago.
 RESET ROLE;
-INSERT INTO pulsimo.incidents (endpoint_id, title, number, status, started_at, resolved_at)
+INSERT INTO pulsimo.incidents (endpoint_id, title, number, status, started_at, resolved_at, acknowledged_at, acknowledged_by)
 SELECT e.id, 'resolved ' || d.days || ' days ago', 'INC-' || e.id || d.days, 'resolved', now() - interval '9 days',
-       now() - d.days * interval '1 day' + interval '1 minute'
+       now() - d.days * interval '1 day' + interval '1 minute', now(), 1
 FROM unnest('{0.1,7,8}'::numeric[]) AS d (days), unnest('{1,4,5}'::bigint[]) AS e (id);
 UPDATE pulsimo.incidents SET muted_until = CASE id WHEN 1 THEN now() + interval '1 hour' ELSE now() - interval '1 hour' END WHERE id IN (1, 2);
 SET ROLE regress_vic;
-SELECT number, title, project, endpoint, assignees FROM pulsimo.resolved_incidents;
-SELECT number, severity, title, project, endpoint, priority, assignees, muted FROM pulsimo.active_incidents;
+SELECT number, title, project, endpoint, assignees, acknowledged_by FROM pulsimo.resolved_incidents;
+SELECT number, severity, title, project, endpoint, priority, assignees, muted, acknowledged_by FROM pulsimo.active_incidents;
 SELECT count(*) FROM pulsimo.all_incidents;
 
 -- Others: of the project alone, of two organizations, the operator.
 SET ROLE regress_ed;
-SELECT number, title, endpoint, assignees FROM pulsimo.find_incidents('{active}');
+SELECT number, title, endpoint, assignees, acknowledged_by FROM pulsimo.find_incidents('{active}');
 SELECT number FROM pulsimo.resolved_incidents;
 SELECT number, title FROM pulsimo.active_incidents;
 SET ROLE regress_bob;
@@ -83,6 +85,7 @@ SELECT project_id, title FROM pulsimo.resolved_incidents ORDER BY project_id, ti
 SELECT count(*) FROM pulsimo.all_incidents WHERE organization_id = 1;
 RESET ROLE;
 SELECT count(*), count(DISTINCT organization_id) FROM pulsimo.find_incidents();
+SELECT number, acknowledged_by FROM pulsimo.find_incidents(contains => 'api');
 SELECT count(*) FROM pulsimo.resolved_incidents;
 
 -- What is no list.

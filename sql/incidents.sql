@@ -145,6 +145,8 @@ SELECT record(change(1, 20, 'down', 'open', 'refused', 'still') || '{"incident_a
 SELECT record(in_window(change(1, 30, 'down', NULL, 'refused'), 12));
 SELECT record(in_window(change(1, 30, 'down', NULL, 'refused'), 12));
 SELECT * FROM seen_maintenance OFFSET 4;
+SELECT to_char(t.happened_at AT TIME ZONE 'UTC', 'HH24:MI') AS at, t.detail
+FROM pulsimo.incidents i CROSS JOIN LATERAL pulsimo.incident_timeline(i.id) t WHERE i.endpoint_id = 1 AND t.event = 'status';
 SELECT status, since_us, maintenance, changed_us FROM pulsimo.keeper_endpoints('{1}');
 
 -- What is put down to something else is so no longer than it is down without an incident, also when one batch tells of

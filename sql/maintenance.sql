@@ -75,6 +75,8 @@ SELECT a AS arguments, plan_fails(a) FROM unnest(ARRAY[
     $$'x', weekly => 'someday 02:00', duration => '1 h', endpoint => 1$$,
     $$'x', weekly => 'sun', duration => '1 h', endpoint => 1$$,
     $$'x', weekly => 'sun 25:00', duration => '1 h', endpoint => 1$$,
+    $$'x', weekly => 'fri-mon 02:00', duration => '1 h', endpoint => 1$$,
+    $$'x', weekly => 'mon-wed-fri 02:00', duration => '1 h', endpoint => 1$$,
     $$'x', monthly => 'first 02:00', duration => '1 h', endpoint => 1$$,
     $$'x', monthly => '32 02:00', duration => '1 h', endpoint => 1$$,
     $$'x', cron => '0 2 * *', duration => '1 h', endpoint => 1$$,

@@ -89,6 +89,11 @@ SELECT * FROM pulsimo.incident_frequency(clock(-600), clock(2880), 'UTC') WHERE 
 SELECT * FROM pulsimo.incident_frequency(clock(-600), clock(2880), 'Asia/Kolkata', endpoint => 1) WHERE incidents > 0;
 SELECT sum(incidents) FROM pulsimo.incident_frequency(clock(0), clock(2880), severity => 'high', person => 1);
 SELECT pulsimo.incident_frequency(clock(0), clock(1), 'Nowhere/Near');
+SELECT pulsimo.incident_frequency(clock(0), clock(1), '+02');
+SELECT pulsimo.incident_frequency(clock(0), clock(1), 'CEST');
+SET TIME ZONE 2;
+SELECT * FROM pulsimo.incident_frequency(clock(0), clock(1)) WHERE incidents > 0;
+RESET TIME ZONE;
 SELECT pulsimo.incident_frequency(clock(0), clock(1), NULL);
 
 -- What is no question.
@@ -162,6 +167,7 @@ SELECT command, sqlstate_of(command) FROM unnest(ARRAY[
     $$SELECT pulsimo.incident_metrics(now(), now(), organization => 2)$$, $$SELECT pulsimo.incident_metrics(now(), now(), project => 3)$$,
     $$SELECT pulsimo.incident_metrics(now(), now(), endpoint => 4)$$, $$SELECT pulsimo.incident_metrics(now(), now(), person => 3)$$,
     $$SELECT pulsimo.incident_frequency(now(), now(), NULL)$$, $$SELECT pulsimo.incident_frequency(now(), now(), 'x/y')$$,
+    $$SELECT pulsimo.incident_frequency(now(), now(), '+02')$$,
     $$SELECT pulsimo.set_response_goal(1, NULL)$$, $$SELECT pulsimo.set_response_goal(1, 'high', '0')$$,
     $$SELECT pulsimo.set_response_goal(2, 'high')$$, $$SELECT pulsimo.response_goal_breaches(now(), NULL)$$]) AS command;
 SET ROLE regress_vic;

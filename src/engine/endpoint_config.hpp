@@ -5,7 +5,26 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/rarely.hpp"
+
 namespace pulsimo::engine {
+
+// What an endpoint must not reach beside what nobody may, for parse_networks().
+struct OwnNetworks {
+    std::string blocked{};
+    std::string allowed{};  // exceptions to `blocked`, not to what nobody may reach
+
+    bool operator==(const OwnNetworks&) const = default;
+};
+
+// Both are empty when it is checked by its interval. With them the interval counts only if they cannot be used: so
+// often the checks say why.
+struct CronText {
+    std::string expression{};  // for Cron
+    std::string timezone{};    // for FindTimeZone
+
+    bool operator==(const CronText&) const = default;
+};
 
 struct EndpointConfig {
     std::int64_t id = 0;
@@ -13,13 +32,8 @@ struct EndpointConfig {
     std::int64_t timeout_us = 0;
     std::string url;
     std::string options_json;
-    // For parse_networks(): what this endpoint must not reach beside what nobody may. Both are empty for nearly all.
-    std::string blocked_networks{};
-    std::string allowed_networks{};  // exceptions to blocked_networks, not to what nobody may reach
-    // Both are empty when it is checked by its interval. With them the interval counts only if they cannot be used: so
-    // often the checks say why.
-    std::string cron{};      // for Cron
-    std::string timezone{};  // for FindTimeZone
+    Rarely<OwnNetworks> networks{};
+    Rarely<CronText> cron{};
 
     bool operator==(const EndpointConfig&) const = default;
 };

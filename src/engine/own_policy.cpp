@@ -7,9 +7,8 @@ namespace pulsimo::engine {
 namespace {
 
 // The length tells where one text ends and the other begins.
-std::string both_texts(const EndpointConfig& config) {
-    const std::string& blocked = config.blocked_networks;
-    return std::to_string(blocked.size()) + ':' + blocked + config.allowed_networks;
+std::string both_texts(const OwnNetworks& networks) {
+    return std::to_string(networks.blocked.size()) + ':' + networks.blocked + networks.allowed;
 }
 
 }  // namespace
@@ -17,16 +16,16 @@ std::string both_texts(const EndpointConfig& config) {
 // As with the options: what was validated under another version becomes the result of every check.
 OwnPolicy::OwnPolicy(const EndpointConfig& config) {
     try {
-        addresses.blocked = parse_networks(config.blocked_networks);
-        addresses.allowed = parse_networks(config.allowed_networks);
+        addresses.blocked = parse_networks(config.networks->blocked);
+        addresses.allowed = parse_networks(config.networks->allowed);
     } catch (const InvalidOption& error) {
         trouble = std::string("cannot use the address policy: ") + error.what();
     }
 }
 
 std::shared_ptr<const OwnPolicy> OwnPolicies::get(const EndpointConfig& config) {
-    if (config.blocked_networks.empty() && config.allowed_networks.empty()) return nullptr;
-    std::weak_ptr<const OwnPolicy>& known = known_[both_texts(config)];
+    if (config.networks == OwnNetworks{}) return nullptr;
+    std::weak_ptr<const OwnPolicy>& known = known_[both_texts(*config.networks)];
     if (auto policy = known.lock()) return policy;
     auto policy = std::make_shared<const OwnPolicy>(config);
     known = policy;

@@ -26,8 +26,12 @@ void fields(Archive& archive, R& record) {
     using T = std::remove_const_t<R>;
     if constexpr (std::is_same_v<T, Upsert>) {
         auto& config = record.config;
-        archive(config.id, config.interval_us, config.timeout_us, config.url, config.options_json,
-                config.blocked_networks, config.allowed_networks, config.cron, config.timezone);
+        archive(config.id, config.interval_us, config.timeout_us, config.url, config.options_json, config.networks,
+                config.cron);
+    } else if constexpr (std::is_same_v<T, OwnNetworks>) {
+        archive(record.blocked, record.allowed);
+    } else if constexpr (std::is_same_v<T, CronText>) {
+        archive(record.expression, record.timezone);
     } else if constexpr (std::is_same_v<T, Remove>) {
         archive(record.endpoint_id);
     } else if constexpr (std::is_same_v<T, CheckNow>) {
@@ -68,6 +72,10 @@ class Writer {
         if (value.size() > std::numeric_limits<std::uint32_t>::max()) throw WireError("text too long for a message");
         put(static_cast<std::uint32_t>(value.size()));
         out_ += value;
+    }
+    template <class T>
+    void put(const Rarely<T>& value) {
+        fields(*this, *value);
     }
 
     std::string& out_;
@@ -120,6 +128,12 @@ class Reader {
         get(size);
         const auto bytes = take(size);
         value.assign(bytes.begin(), bytes.end());
+    }
+    template <class T>
+    void get(Rarely<T>& value) {
+        T plain;
+        fields(*this, plain);
+        value = std::move(plain);
     }
 
     std::span<const char> rest_;

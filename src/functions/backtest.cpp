@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/invalid_option.hpp"
+#include "functions/interval_result.hpp"
 #include "health/replay.hpp"
 #include "pg/encoding.hpp"
 #include "pg/time_zone.hpp"
@@ -34,6 +35,7 @@ PG_FUNCTION_INFO_V1(pulsimo_replay_checks);
 namespace {
 
 using namespace pulsimo;
+using functions::interval_datum;
 using health::DatedEvent;
 using health::PastCheck;
 using health::PastEvent;
@@ -101,7 +103,7 @@ std::uint64_t query(const char* sql, std::array<Oid, N> types, std::array<Datum,
 
 // As the keeper has it: by the interval where the cron expression cannot be used.
 std::optional<engine::CronSchedule> cron_of(const engine::EndpointConfig& config) {
-    if (config.cron.empty()) return std::nullopt;
+    if (config.cron->expression.empty()) return std::nullopt;
     try {
         return engine::CronSchedule(config, pg::find_time_zone);
     } catch (const engine::InvalidOption&) {
@@ -116,8 +118,7 @@ std::optional<Schedule> read_schedule(std::int64_t endpoint_id) {
         "coalesce(e.cron, ''), coalesce(e.timezone, '') FROM pulsimo.endpoints e WHERE e.id = $1";
     if (query<1>(kSql, {INT8OID}, {Int64GetDatum(endpoint_id)}) == 0) return std::nullopt;
     engine::EndpointConfig config;
-    config.cron = pg::to_utf8(pg::column_text(0, 3).c_str());
-    config.timezone = pg::to_utf8(pg::column_text(0, 4).c_str());
+    config.cron = engine::CronText{pg::to_utf8(pg::column_text(0, 3).c_str()), pg::to_utf8(pg::column_text(0, 4).c_str())};
     return Schedule{pg::column_int64(0, 1), pg::column_int64(0, 2), cron_of(config)};
 }
 
@@ -204,12 +205,6 @@ std::unique_ptr<health::Replay> replay_of(const Question& question, health::Poli
                                                    unix_us(question.to));
     replay_checks(*replay, open_checks(question, since), *schedule);
     return replay;
-}
-
-Datum interval_datum(std::int64_t us) {
-    auto* interval = static_cast<Interval*>(palloc0(sizeof(Interval)));
-    interval->time = us;
-    return IntervalPGetDatum(interval);
 }
 
 Datum times_datum(const std::vector<PastIncident>& incidents, std::int64_t PastIncident::*member) {

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "engine/cron.hpp"
+#include "functions/interval_result.hpp"
 #include "functions/invalid_option.hpp"
 #include "pg/encoding.hpp"
 #include "pg/time_zone.hpp"
@@ -61,10 +62,8 @@ PULSIMO_EXPORT Datum pulsimo_cron_next(PG_FUNCTION_ARGS) {
 PULSIMO_EXPORT Datum pulsimo_validate_cron(PG_FUNCTION_ARGS) {
     const char* cron = text_to_cstring(PG_GETARG_TEXT_PP(0));
     const char* zone = text_to_cstring(PG_GETARG_TEXT_PP(1));
-    auto* spacing = static_cast<Interval*>(palloc0(sizeof(Interval)));
     std::int64_t spacing_us = 0;
     pg::Failure failure;
     if (!find_spacing(cron, zone, spacing_us, failure)) pg::raise(failure);
-    spacing->time = spacing_us;
-    PG_RETURN_INTERVAL_P(spacing);
+    return functions::interval_datum(spacing_us);
 }

@@ -1,5 +1,6 @@
 // worker_stats(): the workers of all databases, from shared memory.
 
+#include "functions/interval_result.hpp"
 #include "worker/background.hpp"
 #include "worker/shared.hpp"
 
@@ -22,12 +23,6 @@ using worker::ProcessCounters;
 
 constexpr int kColumns = 15;
 
-Datum interval_of(std::int64_t us) {
-    auto* interval = static_cast<Interval*>(palloc0(sizeof(Interval)));
-    interval->time = us;
-    return IntervalPGetDatum(interval);
-}
-
 // One row; `prober` and `database` may be none (-1, InvalidOid).
 void put(ReturnSetInfo* result, const char* role, Oid database, int prober, const ProcessCounters& counters,
          const LastError& error) {
@@ -38,8 +33,8 @@ void put(ReturnSetInfo* result, const char* role, Oid database, int prober, cons
                               Int64GetDatum(counters.endpoints),
                               Int64GetDatum(counters.running),
                               Int64GetDatum(counters.queued),
-                              interval_of(counters.last_lateness_us),
-                              interval_of(counters.max_lateness_us),
+                              functions::interval_datum(counters.last_lateness_us),
+                              functions::interval_datum(counters.max_lateness_us),
                               Int64GetDatum(counters.checks),
                               Int64GetDatum(counters.failures),
                               Int64GetDatum(counters.skipped),

@@ -226,7 +226,7 @@ priority: high, medium or low; null: not decided.
 started_at: when it began, not in the future; by default now.
 organization: its id; needed without endpoints, except by whoever may deal with incidents of just one organization.
 detail: more about it, at most 64 KiB.
-Errors: 22004 an argument is null, 22023 title, endpoints, started_at or detail is not acceptable or organization must be given, P0002 unknown endpoint or organization, 42501 may not deal with its incidents.
+Errors: 22004 an argument is null, 22023 title, endpoints, started_at or detail is not acceptable or organization must be given, 22P02 another word for severity or priority, P0002 unknown endpoint or organization, 42501 may not deal with its incidents.
 Example: SELECT pulsimo.open_incident(''Checkout is slow'', ''high'', ARRAY[1, 2]);';
 
 -- --- from status to status -------------------------------------------------------------------------------------------
@@ -366,7 +366,7 @@ CREATE OR REPLACE FUNCTION pulsimo.reopen_incident(id bigint, reason text) RETUR
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pulsimo_as_owner';
 REVOKE ALL ON FUNCTION pulsimo.reopen_incident(bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.reopen_incident(bigint, text) IS
-'Takes up a resolved incident again: it is open once more, with the number and the timeline it has. When it was acknowledged first stays as it is.
+'Takes up a resolved incident again: it is open once more, with the number and the timeline it has. When it was acknowledged first stays as it is. From now on only a person resolves it, as with auto_resolve off: the keeper does not when its endpoint recovers, and until then further outages of the endpoint belong to it and nobody is told of them.
 reason: for the timeline, at most 64 KiB.
 Errors: P0002 unknown incident, 42501 may not deal with it, 55000 it is not resolved, or its endpoint has another open incident, 22004 reason is null, 22023 reason is empty or too long.
 Example: SELECT pulsimo.reopen_incident(1, ''It is back'');';

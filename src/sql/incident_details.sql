@@ -90,7 +90,7 @@ REVOKE ALL ON FUNCTION pulsimo.set_severity(bigint, pulsimo.severity) FROM PUBLI
 COMMENT ON FUNCTION pulsimo.set_severity(bigint, pulsimo.severity) IS
 'Says how severe an incident is: how bad its consequences are.
 severity: critical, high, medium or low.
-Errors: P0002 unknown incident, 42501 may not deal with it, 22004 severity is null.
+Errors: P0002 unknown incident, 42501 may not deal with it, 22004 severity is null, 22P02 it is another word.
 Example: SELECT pulsimo.set_severity(1, ''critical'');';
 
 CREATE OR REPLACE FUNCTION pulsimo.set_priority_as_owner(id bigint, priority pulsimo.priority) RETURNS void
@@ -116,7 +116,7 @@ REVOKE ALL ON FUNCTION pulsimo.set_priority(bigint, pulsimo.priority) FROM PUBLI
 COMMENT ON FUNCTION pulsimo.set_priority(bigint, pulsimo.priority) IS
 'Says how urgent an incident is: in which order people deal with them.
 priority: high, medium or low; null takes it back.
-Errors: P0002 unknown incident, 42501 may not deal with it.
+Errors: P0002 unknown incident, 42501 may not deal with it, 22P02 priority is another word.
 Example: SELECT pulsimo.set_priority(1, ''high'');';
 
 CREATE OR REPLACE FUNCTION pulsimo.mute_incident_as_owner(id bigint, duration interval) RETURNS void

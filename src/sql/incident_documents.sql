@@ -29,14 +29,13 @@ COMMENT ON FUNCTION pulsimo.seconds(interval) IS
 CREATE OR REPLACE FUNCTION pulsimo.incident_facts(incident bigint) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT to_jsonb(a) - '{age,duration}'::text[] || jsonb_build_object(
-        'organization', o.name, 'opened_by', opener.name, 'acknowledged_by', acknowledger.name, 'resolved_by', resolver.name,
+        'organization', o.name, 'opened_by', opener.name, 'resolved_by', resolver.name,
         'seconds_to_detect', pulsimo.seconds(greatest(i.created_at - i.started_at, '0')),
         'seconds_to_acknowledge', pulsimo.seconds(i.acknowledged_at - i.created_at),
         'seconds_to_resolve', pulsimo.seconds(i.resolved_at - i.started_at))
     FROM pulsimo.incidents i JOIN pulsimo.all_incidents a ON a.id = i.id
         LEFT JOIN pulsimo.organizations o ON o.id = i.organization_id
         LEFT JOIN pulsimo.users opener ON opener.id = i.opened_by
-        LEFT JOIN pulsimo.users acknowledger ON acknowledger.id = i.acknowledged_by
         LEFT JOIN pulsimo.users resolver ON resolver.id = i.resolved_by
     WHERE i.id = incident;
 $$;

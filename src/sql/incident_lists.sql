@@ -104,10 +104,11 @@ SELECT i.id, i.number, i.title, i.severity, i.priority, i.status, i.started_at, 
        i.resolved_at, statement_timestamp() - i.started_at AS age,
        coalesce(i.resolved_at, statement_timestamp()) - i.started_at AS duration, i.organization_id, i.project_id,
        p.name AS project, i.endpoint_id, coalesce(e.name, pulsimo.endpoint_names(i.id)) AS endpoint, i.error_class, i.detail, a.assignees,
-       i.muted_until, i.automatic, i.reopened
+       i.muted_until, i.automatic, i.reopened, u.name AS acknowledged_by
 FROM pulsimo.incidents i
     LEFT JOIN pulsimo.projects p ON p.id = i.project_id
     LEFT JOIN pulsimo.endpoints e ON e.id = i.endpoint_id
+    LEFT JOIN pulsimo.users u ON u.id = i.acknowledged_by
     LEFT JOIN LATERAL pulsimo.people_of(i.id) a ON true;
 REVOKE ALL ON pulsimo.all_incidents FROM PUBLIC;
 COMMENT ON VIEW pulsimo.all_incidents IS
@@ -136,6 +137,7 @@ COMMENT ON COLUMN pulsimo.all_incidents.assignees IS 'names of the people it is 
 COMMENT ON COLUMN pulsimo.all_incidents.muted_until IS 'until when nobody is to be told of it; NULL: not muted';
 COMMENT ON COLUMN pulsimo.all_incidents.automatic IS 'whether the keeper opened it';
 COMMENT ON COLUMN pulsimo.all_incidents.reopened IS 'how often it was reopened';
+COMMENT ON COLUMN pulsimo.all_incidents.acknowledged_by IS 'name of who acknowledged it; NULL: nobody, or the reader does not see them';
 
 CREATE OR REPLACE FUNCTION pulsimo.recently_resolved() RETURNS TABLE (incident_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off AS $$
@@ -152,7 +154,7 @@ COMMENT ON FUNCTION pulsimo.recently_resolved() IS
 
 CREATE OR REPLACE VIEW pulsimo.resolved_incidents WITH (security_invoker = true) AS
 SELECT a.id, a.number, a.title, a.severity, a.priority, a.started_at, a.resolved_at, a.duration, a.project_id, a.project,
-       a.endpoint_id, a.endpoint, a.error_class, a.detail, a.assignees
+       a.endpoint_id, a.endpoint, a.error_class, a.detail, a.assignees, a.acknowledged_by
 FROM pulsimo.recently_resolved() r JOIN pulsimo.all_incidents a ON a.id = r.incident_id
 ORDER BY a.resolved_at DESC, a.id DESC;
 REVOKE ALL ON pulsimo.resolved_incidents FROM PUBLIC;
@@ -174,6 +176,7 @@ COMMENT ON COLUMN pulsimo.resolved_incidents.endpoint IS 'name of the endpoint, 
 COMMENT ON COLUMN pulsimo.resolved_incidents.error_class IS 'kind of the failure that opened it';
 COMMENT ON COLUMN pulsimo.resolved_incidents.detail IS 'the failure that opened it, in words';
 COMMENT ON COLUMN pulsimo.resolved_incidents.assignees IS 'names of the people it is assigned to; NULL: nobody';
+COMMENT ON COLUMN pulsimo.resolved_incidents.acknowledged_by IS 'name of who acknowledged it; NULL: nobody, or the reader does not see them';
 
 CREATE OR REPLACE FUNCTION pulsimo.states_to_search(status text[]) RETURNS pulsimo.incident_status[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

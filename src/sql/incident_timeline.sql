@@ -14,29 +14,42 @@ REVOKE ALL ON FUNCTION pulsimo.endpoints_of_incident(pulsimo.incidents) FROM PUB
 COMMENT ON FUNCTION pulsimo.endpoints_of_incident(pulsimo.incidents) IS
 'Internal: the endpoints that an incident is about.';
 
+-- The keeper asks for it when it resolves an incident, and everybody else waits meanwhile. So of more than 10000 checks only
+-- the first and the last 5000 are read.
 CREATE OR REPLACE FUNCTION pulsimo.failing_checks(endpoint_id bigint, from_time timestamptz, to_time timestamptz)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
+        WITH seen AS (
+            (SELECT h.tableoid, h.ctid, h.checked_at, h.status, h.error_class FROM pulsimo.health_checks h
+             WHERE h.endpoint_id = failing_checks.endpoint_id
+                 AND h.checked_at >= from_time AND h.checked_at < coalesce(to_time, 'infinity')
+             ORDER BY h.checked_at LIMIT 5000)
+            UNION
+            (SELECT h.tableoid, h.ctid, h.checked_at, h.status, h.error_class FROM pulsimo.health_checks h
+             WHERE h.endpoint_id = failing_checks.endpoint_id
+                 AND h.checked_at >= from_time AND h.checked_at < coalesce(to_time, 'infinity')
+             ORDER BY h.checked_at DESC LIMIT 5000)
+        )
         SELECT jsonb_build_object('first', min(c.first), 'last', max(c.last), 'count', sum(c.number),
                                   'classes', jsonb_object_agg(c.error_class, c.number))
+               || CASE WHEN (SELECT count(*) FROM seen) = 10000 THEN '{"more": true}' ELSE '{}' END::jsonb
         FROM (
-            SELECT h.error_class, count(*) AS number, min(h.checked_at) AS first, max(h.checked_at) AS last
-            FROM pulsimo.health_checks h
-            WHERE h.endpoint_id = failing_checks.endpoint_id AND h.status = 'down'
-                AND h.checked_at >= from_time AND h.checked_at < coalesce(to_time, 'infinity')
-            GROUP BY h.error_class
+            SELECT s.error_class, count(*) AS number, min(s.checked_at) AS first, max(s.checked_at) AS last
+            FROM seen s WHERE s.status = 'down'
+            GROUP BY s.error_class
         ) c
         HAVING count(*) > 0);
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.failing_checks(bigint, timestamptz, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.failing_checks(bigint, timestamptz, timestamptz) IS
-'Internal: the checks of an endpoint that failed between two times, as {"first", "last", "count", "classes": {"timeout": 3}}; NULL when there were none.';
+'Internal: the checks of an endpoint that failed between two times, as {"first", "last", "count", "classes": {"timeout": 3}}; of many only those of the first and the last 5000 checks, and "more": true. NULL when there were none.';
 
 CREATE OR REPLACE FUNCTION pulsimo.describe_failing_checks(checks jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('%s failed (%s), the first at %s, the last at %s',
+    SELECT format('%s%s failed (%s), the first at %s, the last at %s',
+                  CASE WHEN checks ? 'more' THEN 'at least ' ELSE '' END,
                   CASE WHEN checks ->> 'count' = '1' THEN '1 check' ELSE (checks ->> 'count') || ' checks' END,
                   (SELECT string_agg(c.key || ' ' || c.value, ', ' ORDER BY c.value::bigint DESC, c.key)
                    FROM jsonb_each_text(checks -> 'classes') c),
@@ -102,7 +115,10 @@ BEGIN
         SELECT o.happened_at, 2, o.id, o.event, o.user_id, o.detail FROM pulsimo.timeline_of_others(incident.id) o
         UNION ALL
         SELECT s.changed_at, 0, s.id, 'status', NULL,
-               w.prefix || s.previous_status || ' to ' || s.status
+               w.prefix
+               || CASE WHEN s.status = 'maintenance' AND s.previous_status = s.status AND s.underlying IS NOT NULL
+                       THEN 'in maintenance, ' || s.underlying
+                       ELSE s.previous_status || ' to ' || s.status END
                || coalesce(': ' || coalesce(s.detail, s.error_class::text), '')
         FROM watched w
             JOIN pulsimo.state_changes s ON s.endpoint_id = w.id
@@ -119,7 +135,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.incident_timeline(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.incident_timeline(bigint) IS
-'What happened to an incident, in order: its events (created, acknowledged, note_added, resolved ...) with the name of who did it, and meanwhile the changes of status of its endpoints (event "status"). A status is dated when it began, an event when it happened; so the time from the first "status" to "created" is how long the failure took to be believed. "failing_checks" sums up the checks that failed: while the incident is not resolved, those so far, dated at the last one. Incidents that are linked to this one show as "linked", and the notes of its duplicates with their number in front.
+'What happened to an incident, in order: its events (created, acknowledged, note_added, resolved ...) with the name of who did it, and meanwhile the changes of status of its endpoints (event "status"), also those underneath maintenance. A status is dated when it began, an event when it happened; so the time from the first "status" to "created" is how long the failure took to be believed. "failing_checks" sums up the checks that failed: while the incident is not resolved, those so far, dated at the last one. Incidents that are linked to this one show as "linked", and the notes of its duplicates with their number in front.
 actor: NULL for a worker or the operator, and for people whom the reader does not see.
 Errors: P0002 unknown incident.
 Example: SELECT * FROM pulsimo.incident_timeline(1);';

@@ -18,7 +18,7 @@ BEGIN
         FROM unnest(endpoint_ids, started, statuses, errors, details)
                 AS c (endpoint_id, started_at, status, error, detail)
             JOIN pulsimo.endpoints e ON e.id = c.endpoint_id
-        WHERE NOT EXISTS (  -- a repeated batch needs no new number
+        WHERE NOT EXISTS (  -- an incident that is not opened needs no new number
             SELECT FROM pulsimo.incidents o WHERE o.endpoint_id = c.endpoint_id AND o.status <> 'resolved')
         ORDER BY c.endpoint_id
         ON CONFLICT (endpoint_id) WHERE status <> 'resolved' DO NOTHING
@@ -86,8 +86,33 @@ REVOKE ALL ON FUNCTION pulsimo.resolve_incidents(bigint[], timestamptz[], pulsim
 COMMENT ON FUNCTION pulsimo.resolve_incidents(bigint[], timestamptz[], pulsimo.status[], text[]) IS
 'Internal: resolves the open incidents of endpoints, never before they started, with timeline and message. Returns the ids of the outbox rows.';
 
+-- Inlined, hence no SET search_path, but a body that is parsed when it is created: a batch has many.
+CREATE OR REPLACE FUNCTION pulsimo.from_microseconds(value jsonb) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT timestamptz 'epoch' + nullif(value, 'null')::bigint * interval '1 microsecond';
+END;
+REVOKE ALL ON FUNCTION pulsimo.from_microseconds(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.from_microseconds(jsonb) IS
+'Internal: the time so many microseconds after the beginning of 1970; NULL for null.';
+
+CREATE OR REPLACE FUNCTION pulsimo.last_failure(
+    endpoint bigint, since timestamptz, OUT error pulsimo.error_class, OUT detail text
+)
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT h.error_class, h.error INTO error, detail
+    FROM pulsimo.health_checks h
+    WHERE h.endpoint_id = endpoint AND h.status = 'down' AND h.checked_at >= since
+    ORDER BY h.checked_at DESC LIMIT 1;
+END $$;
+REVOKE ALL ON FUNCTION pulsimo.last_failure(bigint, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.last_failure(bigint, timestamptz) IS
+'Internal: how the newest check since then failed that did.';
+
 -- The changes of these endpoints as rows. `turn` numbers the incident actions of one endpoint: after an outage of the
--- database a batch can open, resolve and open again.
+-- database a batch can open, resolve and open again. An endpoint that is down now without a check (maintenance ends, what it
+-- needs has come back) failed as its last check did.
 DROP FUNCTION IF EXISTS pulsimo.parse_changes(jsonb, bigint[]);
 CREATE OR REPLACE FUNCTION pulsimo.parse_changes(changes jsonb, endpoint_ids bigint[])
 RETURNS TABLE (place bigint, endpoint_id bigint, at timestamptz, status pulsimo.status, underlying pulsimo.status,
@@ -101,30 +126,27 @@ BEGIN
            CASE WHEN m.maintenance THEN m.status END,
            CASE WHEN m.maintenance THEN pulsimo.from_microseconds(c.change -> 'since') END,
            coalesce((c.change ->> 'flapping')::boolean, false),
-           (c.change ->> 'error')::pulsimo.error_class, c.change ->> 'detail', c.change ->> 'incident',
-           coalesce(pulsimo.from_microseconds(c.change -> 'incident_at'), pulsimo.from_microseconds(c.change -> 'at')),
+           coalesce((c.change ->> 'error')::pulsimo.error_class, f.error), coalesce(c.change ->> 'detail', f.detail),
+           c.change ->> 'incident', m.incident_at,
            count(c.change ->> 'incident') OVER (PARTITION BY e.id ORDER BY c.place)
     FROM jsonb_array_elements(changes) WITH ORDINALITY AS c (change, place)
         CROSS JOIN LATERAL (
             SELECT (c.change ->> 'status')::pulsimo.status AS status,
-                   coalesce((c.change ->> 'maintenance')::boolean, false) AS maintenance
+                   coalesce((c.change ->> 'maintenance')::boolean, false) AS maintenance,
+                   pulsimo.from_microseconds(coalesce(nullif(c.change -> 'incident_at', 'null'), c.change -> 'at')) AS incident_at
         ) m
-        JOIN unnest(endpoint_ids) AS e (id) ON e.id = (c.change ->> 'endpoint_id')::bigint;
+        JOIN unnest(endpoint_ids) AS e (id) ON e.id = (c.change ->> 'endpoint_id')::bigint
+        CROSS JOIN LATERAL pulsimo.last_failure(
+            CASE WHEN m.status = 'down' AND NOT m.maintenance AND c.change ->> 'error' IS NULL THEN e.id END, m.incident_at) f;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.parse_changes(jsonb, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.parse_changes(jsonb, bigint[]) IS
 'Internal: the argument of record_changes() as rows, without other endpoints than these.';
 
-CREATE OR REPLACE FUNCTION pulsimo.from_microseconds(value jsonb) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT timestamptz 'epoch' + nullif(value, 'null')::bigint * interval '1 microsecond';
-$$;
-REVOKE ALL ON FUNCTION pulsimo.from_microseconds(jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION pulsimo.from_microseconds(jsonb) IS
-'Internal: the time so many microseconds after the beginning of 1970; NULL for null.';
-
 -- A change is never dated before the one it follows, so that the newest row stays the current status even when the
--- clock was set back, and one that changes nothing is left out: a repeated batch leaves no trace.
+-- clock was set back. One that changes nothing is left out, and its date does not count: the keeper reckons alike. No
+-- batch is written twice: one that failed was rolled back, and a keeper that dies before it learns of its commit reads the
+-- tables when it starts.
 CREATE OR REPLACE FUNCTION pulsimo.record_states(changes jsonb, endpoint_ids bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -133,8 +155,7 @@ BEGIN
     WITH following AS (
         SELECT p.*, (coalesce(lag(p.status) OVER w, s.status, 'unknown')) AS previous_status,
                CASE WHEN lag(p.place) OVER w IS NULL THEN s.underlying ELSE lag(p.underlying) OVER w END AS previous_underlying,
-               coalesce(lag(p.flapping) OVER w, s.flapping, false) AS was_flapping,
-               greatest(max(p.at) OVER w, s.changed_at) AS changed_at
+               coalesce(lag(p.flapping) OVER w, s.flapping, false) AS was_flapping, s.changed_at AS last_changed_at
         FROM pulsimo.parse_changes(changes, endpoint_ids) p
             LEFT JOIN LATERAL (
                 SELECT n.status, n.underlying, n.flapping, n.changed_at FROM pulsimo.state_changes n
@@ -151,11 +172,12 @@ BEGIN
     ), written AS (
         INSERT INTO pulsimo.state_changes (endpoint_id, changed_at, status, previous_status, underlying, underlying_since,
                                            flapping, error_class, detail)
-        SELECT f.endpoint_id, f.changed_at, f.status, f.previous_status, f.underlying, f.underlying_since, f.flapping, f.error,
-               f.detail
+        SELECT f.endpoint_id, greatest(max(f.at) OVER w, f.last_changed_at), f.status, f.previous_status, f.underlying,
+               f.underlying_since, f.flapping, f.error, f.detail
         FROM following f
         WHERE f.status <> f.previous_status OR f.underlying IS DISTINCT FROM f.previous_underlying
             OR f.flapping <> f.was_flapping
+        WINDOW w AS (PARTITION BY f.endpoint_id ORDER BY f.place)
         ORDER BY f.place
     )
     SELECT array_agg(f.endpoint_id) INTO flapping FROM following f WHERE f.flapping AND NOT f.was_flapping;
@@ -165,16 +187,24 @@ REVOKE ALL ON FUNCTION pulsimo.record_states(jsonb, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.record_states(jsonb, bigint[]) IS
 'Internal: the part of record_changes() that writes the history of status. Returns the endpoints that have begun to flap.';
 
+-- Gone and paused endpoints are left out. The others stay until we commit; locked in one order by everybody.
+CREATE OR REPLACE FUNCTION pulsimo.hold_watched(news jsonb) RETURNS bigint[]
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(
+        SELECT e.id FROM pulsimo.endpoints e
+        WHERE NOT e.paused AND e.id = ANY (ARRAY(
+            SELECT (n.news ->> 'endpoint_id')::bigint FROM jsonb_array_elements(news) AS n (news)))
+        ORDER BY e.id
+        FOR SHARE);
+$$;
+REVOKE ALL ON FUNCTION pulsimo.hold_watched(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION pulsimo.hold_watched(jsonb) IS
+'Internal: the endpoints that the keeper has news of, an array of {"endpoint_id", ...}. Those that are gone or paused are left out; the others cannot be removed or paused until the end of the transaction.';
+
 CREATE OR REPLACE FUNCTION pulsimo.record_changes(changes jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- Gone and paused endpoints are left out. The others stay until we commit; locked in one order by everybody.
-    watched constant bigint[] := ARRAY(
-        SELECT e.id FROM pulsimo.endpoints e
-        WHERE NOT e.paused AND e.id = ANY (ARRAY(
-            SELECT (c.change ->> 'endpoint_id')::bigint FROM jsonb_array_elements(changes) AS c (change)))
-        ORDER BY e.id
-        FOR SHARE);
+    watched constant bigint[] := pulsimo.hold_watched(changes);
     turns bigint;
     flapping bigint[];
     messages bigint[] := '{}';
@@ -223,33 +253,42 @@ COMMENT ON FUNCTION pulsimo.end_suppressions(bigint[]) IS
 -- A cause that is itself put down to another one passes its incident on. After an outage of the database the changes of the
 -- same batch, which are written first, may have ended it already.
 CREATE OR REPLACE FUNCTION pulsimo.record_suppressions(suppressions jsonb) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO pulsimo.suppressions (endpoint_id, cause_endpoint_id, cause_incident_id, began_at)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    watched constant bigint[] := pulsimo.hold_watched(suppressions);
+BEGIN
+    INSERT INTO pulsimo.suppressions AS p (endpoint_id, cause_endpoint_id, cause_incident_id, began_at)
     SELECT DISTINCT ON (e.id) e.id, c.id,
            coalesce((SELECT i.id FROM pulsimo.incidents i WHERE i.endpoint_id = c.id AND i.status <> 'resolved'),
                     (SELECT o.cause_incident_id FROM pulsimo.suppressions o WHERE o.endpoint_id = c.id AND o.ended_at IS NULL)),
            pulsimo.from_microseconds(s.suppression -> 'at')
     FROM jsonb_array_elements(suppressions) WITH ORDINALITY AS s (suppression, place)
-        JOIN pulsimo.endpoints e ON e.id = (s.suppression ->> 'endpoint_id')::bigint AND NOT e.paused
+        JOIN unnest(watched) AS e (id) ON e.id = (s.suppression ->> 'endpoint_id')::bigint
         JOIN pulsimo.endpoints c ON c.id = (s.suppression ->> 'cause')::bigint
     ORDER BY e.id, s.place DESC
     ON CONFLICT (endpoint_id) WHERE ended_at IS NULL DO UPDATE
         SET cause_endpoint_id = excluded.cause_endpoint_id,
-            cause_incident_id = coalesce(excluded.cause_incident_id, suppressions.cause_incident_id);
-    SELECT pulsimo.end_suppressions(ARRAY(
-        SELECT (s.suppression ->> 'endpoint_id')::bigint FROM jsonb_array_elements(suppressions) AS s (suppression)));
-$$;
+            cause_incident_id = coalesce(excluded.cause_incident_id, p.cause_incident_id);
+    PERFORM pulsimo.end_suppressions(watched);
+END $$;
 REVOKE ALL ON FUNCTION pulsimo.record_suppressions(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.record_suppressions(jsonb) IS
 'Internal: what the keeper calls with the endpoints that are down without an incident, because what they need is down: an array of {"endpoint_id", "at" (microseconds since 1970), "cause" (id of the endpoint it needs)}.';
 
--- The first one stays: it is what was seen when the incident opened.
+-- After an outage of the database a batch can open, resolve and open again: each shows what was seen while it lasted. The
+-- first one stays: it is what was seen when the incident opened.
 CREATE OR REPLACE FUNCTION pulsimo.record_excerpts(excerpts jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO pulsimo.incident_excerpts (incident_id, checked_at, excerpt)
     SELECT i.id, pulsimo.from_microseconds(x.excerpt -> 'at'), x.excerpt -> 'excerpt'
     FROM jsonb_array_elements(excerpts) WITH ORDINALITY AS x (excerpt, place)
-        JOIN pulsimo.incidents i ON i.endpoint_id = (x.excerpt ->> 'endpoint_id')::bigint AND i.status <> 'resolved'
+        CROSS JOIN LATERAL (
+            SELECT n.id FROM pulsimo.incidents n
+            WHERE n.endpoint_id = (x.excerpt ->> 'endpoint_id')::bigint
+                AND (n.status <> 'resolved' OR n.resolved_at >= pulsimo.from_microseconds(x.excerpt -> 'at'))
+            -- One that seems to begin later does where the clock was set back.
+            ORDER BY n.started_at <= pulsimo.from_microseconds(x.excerpt -> 'at') DESC, n.started_at DESC LIMIT 1
+        ) i
     ORDER BY i.id, x.place
     ON CONFLICT (incident_id) DO NOTHING;
 $$;

@@ -1,12 +1,13 @@
 -- What the keeper reads when it starts or an endpoint changes, and the certificates it writes.
 
 -- Inlined, so that the planner sees the number and stops at the newest rows; hence a body that is parsed when it is
--- created, and no SET search_path.
+-- created, and no SET search_path. Dropped first, since its columns have been others.
+DROP FUNCTION IF EXISTS pulsimo.checks_since(bigint, timestamptz, integer);
 CREATE OR REPLACE FUNCTION pulsimo.checks_since(endpoint_id bigint, since timestamptz, at_most integer)
-RETURNS TABLE (status text, checked_us bigint)
+RETURNS TABLE (status text, checked_us bigint, error_class text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT h.status::text, (extract(epoch FROM h.checked_at) * 1000000)::bigint
+    SELECT h.status::text, (extract(epoch FROM h.checked_at) * 1000000)::bigint, h.error_class::text
     FROM pulsimo.health_checks h
     WHERE h.endpoint_id = checks_since.endpoint_id AND h.checked_at >= coalesce(since, '-infinity')
     ORDER BY h.checked_at DESC LIMIT at_most;
@@ -27,7 +28,8 @@ RETURNS TABLE (id bigint, url text, interval_us bigint, timeout_us bigint, retry
                certificate_expires_s bigint, blocked_networks text, allowed_networks text, secret_names text[],
                secret_contexts text[], sealed_secrets text[], cron text, timezone text, failure_window integer,
                flap_start integer, flap_stop integer, auto_resolve boolean, reference_ids bigint[], upstream_ids bigint[],
-               changed_us bigint, maintenance boolean, flapping boolean, closed_us bigint, suppressed_by bigint)
+               changed_us bigint, maintenance boolean, flapping boolean, closed_us bigint, suppressed_by bigint,
+               last_error text, lacks_excerpt boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     IF ids IS NULL THEN
@@ -40,7 +42,7 @@ BEGIN
            (extract(epoch FROM y.retry_interval) * 1000000)::bigint,
            coalesce((extract(epoch FROM y.degraded_after) * 1000000)::bigint, 0),
            y.failure_threshold, y.success_threshold, e.options::text,
-           -- Since it is put down to something else, for the row is later where maintenance has ended meanwhile.
+           -- Since it is put down to something else, which may be longer than it was known to be down without a break.
            u.status, coalesce((extract(epoch FROM coalesce(l.began_at, u.since)) * 1000000)::bigint, 0),
            i.is_open,
            coalesce(many.outcomes, few.outcomes, '{}'), coalesce(many.checked_us, few.checked_us, '{}'),
@@ -53,7 +55,8 @@ BEGIN
                  WHERE d.endpoint_id = e.id AND d.kind = 'strong' AND d.role <> 'fallback'),
            coalesce((extract(epoch FROM s.changed_at) * 1000000)::bigint, 0),
            coalesce(s.status = 'maintenance', false), coalesce(s.flapping, false),
-           coalesce((extract(epoch FROM l.closed_at) * 1000000)::bigint, 0), coalesce(l.suppressed_by, 0)
+           coalesce((extract(epoch FROM l.closed_at) * 1000000)::bigint, 0), coalesce(l.suppressed_by, 0),
+           coalesce(few.errors[cardinality(few.errors)], 'none'), i.lacks_excerpt
     FROM unnest(ids) AS wanted (id)
         JOIN pulsimo.endpoints e ON e.id = wanted.id AND NOT e.paused
         JOIN pulsimo.endpoint_policy y ON y.id = e.id
@@ -67,15 +70,25 @@ BEGIN
                 AND (k.hosts IS NULL OR pulsimo.url_host(e.url) = ANY (k.hosts))
         ) x ON e.options::text LIKE '%"secret"%'
         LEFT JOIN LATERAL (
-            SELECT n.status, n.changed_at, n.underlying, n.underlying_since, n.flapping FROM pulsimo.state_changes n
-            WHERE n.endpoint_id = e.id ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
+            SELECT n.status, n.previous_status, n.changed_at, n.underlying, n.underlying_since, n.flapping
+            FROM pulsimo.state_changes n WHERE n.endpoint_id = e.id ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
         ) s ON true
+        LEFT JOIN LATERAL (  -- for where only flapping changed, or maintenance ended, the status is older than the row
+            SELECT coalesce(n.underlying, n.status) AS status, coalesce(n.underlying_since, n.changed_at) AS since
+            FROM pulsimo.state_changes n
+            WHERE s.previous_status IN (s.status, 'maintenance') AND n.endpoint_id = e.id
+                AND (n.underlying IS NOT NULL OR n.previous_status NOT IN (n.status, 'maintenance'))
+            ORDER BY n.changed_at DESC, n.id DESC LIMIT 1
+        ) b ON b.status = s.status
         CROSS JOIN LATERAL (
             SELECT CASE WHEN v.status IN ('up', 'degraded', 'down') THEN v.status::text ELSE 'unknown' END AS status, v.since
-            FROM (SELECT coalesce(s.underlying, s.status) AS status, coalesce(s.underlying_since, s.changed_at) AS since) v
+            FROM (SELECT coalesce(s.underlying, s.status) AS status,
+                         coalesce(s.underlying_since, b.since, s.changed_at) AS since) v
         ) u
         CROSS JOIN LATERAL (
-            SELECT count(*) > 0 AS is_open, coalesce(bool_or(n.reopened > 0), false) AS was_reopened
+            SELECT count(*) > 0 AS is_open, coalesce(bool_or(n.reopened > 0), false) AS was_reopened,
+                   coalesce(bool_or(NOT EXISTS (SELECT FROM pulsimo.incident_excerpts r WHERE r.incident_id = n.id)), false)
+                       AS lacks_excerpt
             FROM pulsimo.incidents n WHERE n.endpoint_id = e.id AND n.status <> 'resolved'
         ) i
         LEFT JOIN LATERAL (
@@ -87,7 +100,8 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT array_agg(h.status ORDER BY h.checked_us) AS outcomes,
                    array_agg(h.checked_us ORDER BY h.checked_us) AS checked_us,
-                   bool_or(h.status = 'unknown') AS trouble
+                   bool_or(h.status = 'unknown') AS trouble,
+                   array_agg(h.error_class ORDER BY h.checked_us) AS errors
             FROM pulsimo.checks_since(e.id, u.since, 20) h
         ) few
         CROSS JOIN LATERAL (
@@ -100,7 +114,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.keeper_endpoints(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.keeper_endpoints(bigint[]) IS
-'Internal: the endpoints with these ids, or all, as the keeper needs them; paused ones are left out. Durations and times are microseconds (certificate_expires_s: seconds), 0 stands for none. status, since_us and the recent checks, the oldest first, are those of the endpoint itself, maintenance or not; changed_us is when the newest row of state_changes was dated; closed_us when somebody resolved the incident of an endpoint that is down; upstream_ids what it strongly depends on; the secrets those that the options refer to and that may go to the host of the URL, sealed, in hexadecimal digits.';
+'Internal: the endpoints with these ids, or all, as the keeper needs them; paused ones are left out. Durations and times are microseconds (certificate_expires_s: seconds), 0 stands for none. status, since_us and the recent checks, the oldest first, are those of the endpoint itself, maintenance or not; changed_us is when the newest row of state_changes was dated; closed_us when somebody resolved the incident of an endpoint that is down; upstream_ids what it strongly depends on; last_error of the last of the recent checks; lacks_excerpt whether its open incident has no excerpt; the secrets those that the options refer to and that may go to the host of the URL, sealed, in hexadecimal digits.';
 
 CREATE OR REPLACE FUNCTION pulsimo.record_certificates(certificates jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

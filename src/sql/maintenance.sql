@@ -72,9 +72,10 @@ COMMENT ON FUNCTION pulsimo.read_clock_time(text, text, text, text) IS
 Errors: 22023 names the argument.';
 
 CREATE OR REPLACE FUNCTION pulsimo.recurrence(daily time, weekly text, monthly text, cron text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     parts text[];
+    of_days text;
 BEGIN
     IF num_nonnulls(daily, weekly, monthly, cron) > 1 THEN
         RAISE EXCEPTION 'only one of daily, weekly, monthly and cron may be given' USING
@@ -88,7 +89,15 @@ BEGIN
     ELSIF weekly IS NOT NULL THEN
         parts := pulsimo.read_clock_time(weekly, '(?:sun|mon|tue|wed|thu|fri|sat)(?:[,-](?:sun|mon|tue|wed|thu|fri|sat))*',
                                          'weekly', 'mon,thu 22:30');
-        RETURN format('%s * * %s', parts[1], parts[2]);
+        of_days := format('%s * * %s', parts[1], parts[2]);
+        BEGIN
+            PERFORM pulsimo.validate_cron(of_days, 'UTC');
+        EXCEPTION WHEN invalid_parameter_value THEN
+            RAISE EXCEPTION 'weekly must be days and a time of day, not %', quote_literal(left(weekly, 100)) USING
+                ERRCODE = 'invalid_parameter_value',
+                HINT = 'A range is like mon-fri, with the earlier day first: ''fri-sun,mon 22:30'' is from Friday to Monday.';
+        END;
+        RETURN of_days;
     ELSIF monthly IS NOT NULL THEN
         parts := pulsimo.read_clock_time(monthly, '(?:0?[1-9]|[12]\d|3[01]|last)(?:,(?:0?[1-9]|[12]\d|3[01]|last))*',
                                          'monthly', 'last 03:00');
@@ -226,7 +235,7 @@ tag: all endpoints with this tag, of organization, which may be left out if ther
 daily: recurring at this time of day.
 weekly: recurring on these days of the week, ''sun 02:00'', ''mon,thu 22:30'' or ''mon-fri 23:00''.
 monthly: recurring on these days of the month, ''1 03:00'', ''1,15 03:00'' or ''last 03:00''; months without such a day are left out.
-cron: recurring as a cron expression says, with minute, hour, day of month, month and day of week.
+cron: recurring as a cron expression says, with minute, hour, day of the month, month and day of the week; of the two days one that matches is enough when both are given. What it takes is told at schedule_endpoint().
 timezone: of daily, weekly, monthly and cron; by default that of the session, if it has a name. A time of day that clocks skip is taken when they do, one that comes twice counts once.
 Errors: 22023 or 22004 names the argument that is not acceptable; P0002 unknown endpoint, project or organization; 42501 may not plan maintenance there; 53400 the organization has 1000 already.
 Example: SELECT pulsimo.schedule_maintenance(''Backup'', project => 1, weekly => ''sun 02:00'', duration => ''90 min'', timezone => ''Europe/Berlin'');';

@@ -2,7 +2,7 @@
 -- between them, and when in the week they start.
 --
 -- An incident belongs to the period that it started in, without the end of the period, so that periods side by side count
--- each once. Duplicates that were merged into another incident are left out: they are the same trouble.
+-- each once. Duplicates of another incident, merged into it or only linked, are left out: they are the same trouble.
 
 -- Inlined like matching_incidents().
 CREATE OR REPLACE FUNCTION pulsimo.counted_incidents(
@@ -121,7 +121,7 @@ REVOKE ALL ON FUNCTION pulsimo.incident_metrics(
     timestamptz, timestamptz, bigint, bigint, bigint, pulsimo.severity, bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.incident_metrics(
     timestamptz, timestamptz, bigint, bigint, bigint, pulsimo.severity, bigint, text) IS
-'Figures about the incidents that started between two times, without to_time itself. Duplicates that were merged into another incident are left out.
+'Figures about the incidents that started between two times, without to_time itself. Duplicates of another incident, merged into it or only linked as duplicate_of, are left out.
 organization, project, endpoint: their ids; what is left out does not filter.
 severity: as it is now.
 person: id of a user: the incidents that they acknowledged or are assigned to.
@@ -147,7 +147,9 @@ DECLARE
 BEGIN
     PERFORM pulsimo.require_period(from_time, to_time);
     PERFORM pulsimo.require_given('timezone', timezone IS NOT NULL);
-    PERFORM from_time AT TIME ZONE timezone;  -- is refused if it is none, also when there are no incidents
+    IF timezone <> current_setting('TimeZone') THEN  -- which may be an offset, as its owner set it
+        PERFORM pulsimo.validate_cron('0 0 * * *', timezone);
+    END IF;
     RETURN QUERY
     WITH starts AS (
         SELECT extract(isodow FROM l.at)::integer AS weekday, extract(hour FROM l.at)::integer AS hour, count(*) AS number
@@ -165,8 +167,8 @@ REVOKE ALL ON FUNCTION pulsimo.incident_frequency(
 COMMENT ON FUNCTION pulsimo.incident_frequency(
     timestamptz, timestamptz, text, bigint, bigint, bigint, pulsimo.severity, bigint) IS
 'How many incidents started on which day of the week and in which hour of the day: 168 rows, also for hours with none.
-timezone: whose days and hours; by default that of the session.
+timezone: whose days and hours, a name like "Europe/Paris"; by default that of the session, whatever it is.
 The other arguments are those of incident_metrics().
 weekday: 1 Monday to 7 Sunday. hour: 0 to 23.
-Errors: P0002 unknown organization, project, endpoint or person; 22004 timezone is null; 22023 unknown time zone, or times that are missing, infinite or out of order.
+Errors: P0002 unknown organization, project, endpoint or person; 22004 timezone is null; 22023 timezone is none of pg_timezone_names, or times that are missing, infinite or out of order.
 Example: SELECT * FROM pulsimo.incident_frequency(now() - interval ''90 days'', now(), ''Europe/Paris'') ORDER BY incidents DESC LIMIT 5;';

@@ -19,17 +19,18 @@ REVOKE ALL ON FUNCTION pulsimo.notify_outbox(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.notify_outbox(bigint[]) IS
 'Internal: announces new rows of pulsimo.outbox on channel "pulsimo" as {"outbox":[7,8,9]}. When that would be too long, as {"outbox":[7,2000],"range":true}: the first and the last id.';
 
--- One shape for every message about an incident, so that a receiver needs to know one.
+-- One shape for every message about an incident, so that a receiver needs to know one. It may go to many, and a query or
+-- fragment may be a secret: they are left out as in excerpts. A user name or password no URL of an endpoint has.
 CREATE OR REPLACE FUNCTION pulsimo.incident_message(
     incident pulsimo.incidents, endpoint_name text, url text, status pulsimo.status
 ) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object(
         'incident_id', incident.id, 'number', incident.number, 'title', incident.title, 'severity', incident.severity,
-        'muted_until', incident.muted_until, 'endpoint_id', incident.endpoint_id, 'endpoint', endpoint_name, 'url', url,
-        'status', status, 'error', incident.error_class, 'detail', incident.detail,
-        'started_at', incident.started_at, 'resolved_at', incident.resolved_at);
+        'muted_until', incident.muted_until, 'endpoint_id', incident.endpoint_id, 'endpoint', endpoint_name,
+        'url', regexp_replace(url, '([?#]).*', '\1(hidden)'), 'status', status, 'error', incident.error_class,
+        'detail', incident.detail, 'started_at', incident.started_at, 'resolved_at', incident.resolved_at);
 $$;
 REVOKE ALL ON FUNCTION pulsimo.incident_message(pulsimo.incidents, text, text, pulsimo.status) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.incident_message(pulsimo.incidents, text, text, pulsimo.status) IS
-'Internal: the payload of an outbox row about an incident.';
+'Internal: the payload of an outbox row about an incident. The URL is without query and fragment.';

@@ -76,7 +76,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.response_goal_breaches(timestamptz, timestamptz, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.response_goal_breaches(timestamptz, timestamptz, bigint) IS
-'The incidents that started between two times and missed a goal of set_response_goal(), a row for each goal, the oldest first. Measured from opening, by the severity that the incident and the goals that the organization has now. One that was resolved without anybody acknowledging it counts as acknowledged then. Duplicates that were merged into another incident are left out.
+'The incidents that started between two times and missed a goal of set_response_goal(), a row for each goal, the oldest first. Measured from opening, by the severity that the incident and the goals that the organization has now. One that was resolved without anybody acknowledging it counts as acknowledged then. Duplicates of another incident, merged into it or only linked as duplicate_of, are left out.
 goal: acknowledge or resolve. within: the goal. took: how long it took, or has taken so far. exceeded_by: the difference.
 pending: whether it still has not happened.
 Errors: P0002 unknown organization, 22023 times that are missing, infinite or out of order.

@@ -46,7 +46,8 @@ COMMENT ON COLUMN pulsimo.schedule.timezone IS 'the time zone of cron';
 -- The list of states instead of "not resolved", because that is what the index on (status, created_at) can serve.
 CREATE OR REPLACE VIEW pulsimo.active_incidents WITH (security_invoker = true) AS
 SELECT a.id, a.severity, a.status, a.title, a.endpoint_id, a.endpoint, a.project, a.error_class, a.detail, a.started_at,
-       a.duration, a.number, a.priority, a.assignees, coalesce(a.muted_until > statement_timestamp(), false) AS muted
+       a.duration, a.number, a.priority, a.assignees, coalesce(a.muted_until > statement_timestamp(), false) AS muted,
+       a.acknowledged_by
 FROM pulsimo.all_incidents a
 WHERE a.status IN ('open', 'acknowledged', 'investigating')
 ORDER BY a.severity, a.started_at, a.id;
@@ -69,6 +70,7 @@ COMMENT ON COLUMN pulsimo.active_incidents.number IS 'INC-YYYY-NNNNNN, unique in
 COMMENT ON COLUMN pulsimo.active_incidents.priority IS 'high, medium or low; NULL: nobody has set one';
 COMMENT ON COLUMN pulsimo.active_incidents.assignees IS 'names of the people it is assigned to; NULL: nobody';
 COMMENT ON COLUMN pulsimo.active_incidents.muted IS 'whether nobody is to be told of it at present';
+COMMENT ON COLUMN pulsimo.active_incidents.acknowledged_by IS 'name of who acknowledged it; NULL: nobody, or the reader does not see them';
 
 CREATE OR REPLACE VIEW pulsimo.worker_status WITH (security_invoker = true) AS
 SELECT w.pid, w.role, w.prober, w.endpoints, w.running, w.queued, w.lateness, w.max_lateness, w.checks, w.failures,

@@ -72,24 +72,26 @@ class Keeper {
     void take_wishes();
     bool should_stay();
     bool leave_unless_asked_again();
-    void reload();
-    std::vector<std::int64_t> missing_from(const std::vector<Watched>& fresh) const;
-    std::unordered_set<std::int64_t> with_incident_to_write() const;
-    bool watch(Watched fresh, bool incident_waits);
-    static bool keep_ours(const Watched& known, Watched& fresh, bool incident_waits);
-    void check_soon(std::int64_t endpoint_id, std::int64_t delay_us);
-    void forget(std::int64_t endpoint_id);
     void keep_probers_running();
     void take_requests();
     void forward_requests();
     void refuse_asked_of(const ProberLink& prober);
-    void complain_of_secrets();
     bool has_notes() const;
     void write_notes();
     void keep_house();
     void wait();
     std::optional<pg::Failure> attempt(const std::function<void()>& work);
     void complain(const char* what, const pg::Failure& failure);
+
+    // keeper_reload.cpp: from the tables into memory
+    void reload();
+    void complain_of_secrets();
+    std::vector<std::int64_t> missing_from(const std::vector<Watched>& fresh) const;
+    std::unordered_set<std::int64_t> with_incident_to_write() const;
+    bool watch(Watched fresh, bool incident_waits);
+    static bool keep_ours(const Watched& known, Watched& fresh, bool incident_waits);
+    void check_soon(std::int64_t endpoint_id, std::int64_t delay_us);
+    void forget(std::int64_t endpoint_id);
 
     // keeper_results.cpp: from results to verdicts
     void take_results();
@@ -109,6 +111,7 @@ class Keeper {
     bool is_our_connectivity(const Watched& watched) const;
     void ask_others(const Watched& watched, std::int64_t since_us);
     void follow_up(Watched& watched, const Restraint& restraint);
+    void restrain_as_before(const Watched& watched);
     void reconsider_restrained();
     void apply_maintenance();
     void tell(Watched& watched, std::vector<health::Change> changes);

@@ -34,6 +34,16 @@ std::int64_t patience_us(const health::Policy& policy) {
 
 bool is_down(const Watched& watched) { return watched.state.status == health::Status::down; }
 
+// It fails and has no incident, though it is not in maintenance.
+bool is_untold(const Watched& watched) {
+    return watched.failed && !watched.state.incident_open && !watched.state.maintenance;
+}
+
+// Whether nobody has looked for so long that only its next check will tell how it is.
+bool is_unseen(const Watched& watched, std::int64_t now_us) {
+    return health::is_gap(watched.state, now_us, watched.policy.interval_us, watched.policy);
+}
+
 // Whether it has answered since then, one way or the other.
 bool was_checked_since(const Watched& watched, std::int64_t since_us) { return watched.state.last_checked_us >= since_us; }
 
@@ -53,7 +63,7 @@ bool Keeper::waits_for(const Watched& other, std::int64_t since_us) const {
 
 Keeper::Restraint Keeper::upstream_restraint(const Watched& watched, std::int64_t checked_at_us) const {
     Restraint restraint;
-    for (const std::int64_t id : watched.upstreams) {
+    for (const std::int64_t id : watched.relations->upstreams) {
         const Watched* upstream = find(id);
         if (upstream == nullptr) continue;
         if (is_down(*upstream)) return {health::Hold::incident, id};
@@ -69,7 +79,7 @@ Keeper::Restraint Keeper::upstream_restraint(const Watched& watched, std::int64_
 Keeper::Restraint Keeper::reference_restraint(const Watched& watched) const {
     if (!watched.unreached || is_down(watched)) return {};
     bool waiting = false;
-    for (const std::int64_t id : watched.references) {
+    for (const std::int64_t id : watched.relations->references) {
         const Watched* reference = find(id);
         if (reference == nullptr) continue;
         const bool has_answered = was_checked_since(*reference, watched.failing_since_us);
@@ -91,7 +101,7 @@ Keeper::Restraint Keeper::restraint_on(const Watched& watched) const {
 
 bool Keeper::is_our_connectivity(const Watched& watched) const {
     bool all_unreached = false;
-    for (const std::int64_t id : watched.references) {
+    for (const std::int64_t id : watched.relations->references) {
         const Watched* reference = find(id);
         if (reference == nullptr) continue;
         if (!reference->unreached || !was_checked_since(*reference, watched.failing_since_us)) return false;
@@ -103,7 +113,7 @@ bool Keeper::is_our_connectivity(const Watched& watched) const {
 // Those that were not checked since. One that fails already is checked again by itself: if many ask at a time, its
 // threshold must not be reached sooner for that.
 void Keeper::ask_others(const Watched& watched, std::int64_t since_us) {
-    for (const auto* ids : {&watched.upstreams, &watched.references}) {
+    for (const auto* ids : {&watched.relations->upstreams, &watched.relations->references}) {
         for (const std::int64_t id : *ids) {
             const Watched* other = find(id);
             if (other == nullptr || was_checked_since(*other, since_us)) continue;
@@ -115,8 +125,7 @@ void Keeper::ask_others(const Watched& watched, std::int64_t since_us) {
 // After a result or another look: notes what restrains the endpoint, and tells of the cause once it is known.
 void Keeper::follow_up(Watched& watched, const Restraint& restraint) {
     const std::int64_t id = watched.config.id;
-    const bool untold = watched.failed && !watched.state.incident_open && !watched.state.maintenance;
-    if (!untold || restraint.hold == health::Hold::nothing) {
+    if (!is_untold(watched) || restraint.hold == health::Hold::nothing) {
         restrained_.erase(id);
         watched.suppressed_by = 0;
         return;
@@ -131,6 +140,13 @@ void Keeper::follow_up(Watched& watched, const Restraint& restraint) {
     pending.since_us = began_us(watched.state);
     pending.suppressed_by = restraint.cause;
     pending_.push_back(std::move(pending));
+}
+
+// Of one that we know from the tables alone: what may have restrained it when we stopped is looked at again, soon.
+void Keeper::restrain_as_before(const Watched& watched) {
+    if (!is_untold(watched) || is_unseen(watched, clock_.wall_us())) return;
+    restrained_[watched.config.id] = {health::Hold::incident, watched.suppressed_by};
+    look_at_restrained_ = true;
 }
 
 void Keeper::reconsider_restrained() {
@@ -188,8 +204,7 @@ void Keeper::apply_maintenance() {
         if (begins == watched.state.maintenance) continue;
         const Restraint restraint = begins || !watched.failed ? Restraint() : restraint_on(watched);
         // One that ended while nobody looked: whether the endpoint is still down its next check will tell.
-        const bool unseen = health::is_gap(watched.state, now, watched.policy.interval_us, watched.policy);
-        const health::Hold hold = unseen ? health::Hold::incident : restraint.hold;
+        const health::Hold hold = is_unseen(watched, now) ? health::Hold::incident : restraint.hold;
         tell(watched, {begins ? health::enter_maintenance(watched.state, window->second)
                               : health::leave_maintenance(watched.state, ended_us, hold)});
         follow_up(watched, restraint);

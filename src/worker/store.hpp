@@ -40,14 +40,21 @@ struct Stored {
     bool operator==(const Stored&) const = default;
 };
 
+// Other endpoints, by their ids.
+struct Relations {
+    std::vector<std::int64_t> upstreams;   // what it strongly depends on
+    std::vector<std::int64_t> references;  // what shows whether our own connection works
+
+    bool operator==(const Relations&) const = default;
+};
+
 // An endpoint as the keeper holds it in memory.
 struct Watched {
     engine::EndpointConfig config;
     health::Policy policy;
     health::State state;
     std::shared_ptr<const engine::CronSchedule> cron;  // nullptr: checked by its interval
-    std::vector<std::int64_t> upstreams;   // what it strongly depends on
-    std::vector<std::int64_t> references;  // what shows whether our own connection works
+    engine::Rarely<Relations> relations;
     std::string certificate_issuer;
     std::int64_t certificate_expires_at_s = 0;
     Stored stored;
@@ -63,6 +70,8 @@ struct Watched {
 inline std::int64_t began_us(const health::State& state) {
     return state.untold_since_us != 0 ? state.untold_since_us : state.since_us;
 }
+
+inline constexpr std::int64_t kDayUs = 86'400'000'000;
 
 // What policies of endpoints with a cron schedule have for an interval; a day when no run follows.
 std::int64_t distance_to_next_run(const engine::CronSchedule& cron, std::int64_t at_us);

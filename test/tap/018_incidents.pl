@@ -159,6 +159,8 @@ sub maintenance {
 SELECT i.started_at = (SELECT min(h.checked_at) FROM pulsimo.health_checks h WHERE h.endpoint_id = $id AND h.status = 'down')
 FROM pulsimo.incidents i WHERE i.endpoint_id = $id
 SQL
+    is(ask("SELECT error_class, severity, title FROM pulsimo.incidents WHERE endpoint_id = $id"),
+        'status|medium|shop is down: unexpected status 503, expected 200-299', 'and tells how it fails');
     is(ask(<<"SQL"), 't', 'down time begins with the end of the window');
 SELECT s.changed_at >= w.ends_at - interval '1 second'
 FROM pulsimo.state_changes s, pulsimo.maintenance_windows w
@@ -186,6 +188,12 @@ SQL
     $session->quit;
     wait_until(status_of($id), 'up');
     pass('windows end with the transaction or the session that they are tied to');
+    my $terminated = start_session($node);
+    $terminated->query("SELECT pulsimo.maintenance_while_connected(endpoint => $id)");
+    wait_until(status_of($id), 'maintenance');
+    ask('SELECT pg_terminate_backend(pid) FROM pulsimo.live_maintenance()');
+    wait_until(status_of($id), 'up');
+    is(ask('SELECT count(*) FROM pulsimo.live_maintenance()'), '0', 'also with a session that somebody else ends');
     remove_all();
     return;
 }
@@ -277,6 +285,26 @@ SQL
     return;
 }
 
+# Windows of sessions that are gone with the whole server's memory: one is killed, the other goes with it.
+sub killed_with_maintenance {
+    my $target = start_target();
+    my @ids = map { add_endpoint($node, $target->url('/'), %quick, name => $_) } qw(deployed looked-into);
+    wait_until(status_of($_), 'up') for @ids;
+    my @sessions = (start_session($node), start_session($node));
+    $sessions[0]->query("BEGIN; SELECT pulsimo.maintenance_until_commit(endpoint => $ids[0])");
+    $sessions[1]->query("SELECT pulsimo.maintenance_while_connected(endpoint => $ids[1])");
+    wait_until(status_of($_), 'maintenance') for @ids;
+    my $pid = ask('SELECT pid FROM pulsimo.live_maintenance() WHERE NOT until_commit');
+    my $position = -s $node->logfile;
+    allow_signal($node, 1);
+    kill 'KILL', $pid;
+    wait_for_log_line($node, qr/database system is ready to accept connections/, $position);
+    wait_until(status_of($_), 'up') for @ids;
+    is(ask('SELECT count(*) FROM pulsimo.live_maintenance()'), '0', 'a crash ends the windows of transactions and sessions');
+    remove_all();
+    return;
+}
+
 # --- cron --------------------------------------------------------------------------------------------------------------------
 
 # The time when nothing runs is no gap. (That runs come in time is the business of unit tests: it would take minutes.)
@@ -303,5 +331,6 @@ maintenance();
 flapping();
 resolved_by_hand();
 killed_between_probe_and_commit();
+killed_with_maintenance();
 cron();
 done_testing();

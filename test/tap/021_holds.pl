@@ -37,6 +37,8 @@ sub add {
     is(check($dependent), 'down', 'a dependent fails alone');
     wait_until(incidents_of($dependent), '1');
     is(ask(checks_of($dependent)), $checks + 1, 'its incident opens when the upstream has answered, without another check');
+    is(ask("SELECT error_class, severity, detail FROM pulsimo.incidents WHERE endpoint_id = $dependent"),
+        'status|medium|unexpected status 503, expected 200-299', 'and tells how the dependent failed');
     $service->up;
     check($dependent);
     wait_until(open_of($dependent), '0');

@@ -26,8 +26,7 @@ class CronSchedulerTest : public testing::Test {
 
     void add(std::int64_t id, const char* cron) {
         EndpointConfig config;
-        config.cron = cron;
-        config.timezone = "UTC";
+        config.cron = engine::CronText{cron, "UTC"};
         scheduler.upsert(id, kMinute, "host", now, crons.get(config));
     }
 

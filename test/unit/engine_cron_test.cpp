@@ -34,8 +34,7 @@ class EngineCronTest : public testing::Test {
                        .timeout_us = 10 * kSecond,
                        .url = server.url("/"),
                        .options_json = "{}",
-                       .cron = cron,
-                       .timezone = timezone});
+                       .cron = engine::CronText{cron, timezone}});
     }
 
     void pass(std::int64_t duration_us) {

@@ -27,8 +27,7 @@ EndpointConfig config_of(std::int64_t id, const std::string& url, const std::str
             .timeout_us = 10'000'000,
             .url = url,
             .options_json = "{}",
-            .blocked_networks = blocked,
-            .allowed_networks = allowed};
+            .networks = engine::OwnNetworks{blocked, allowed}};
 }
 
 TEST(OwnPolicies, AreSharedByEndpointsWithTheSameTexts) {
@@ -155,7 +154,7 @@ TEST_F(OwnPolicyCheck, DoesNotUseAConnectionOfAnEndpointThatMayDoMore) {
     EXPECT_EQ(server.connections(), 1);
     EndpointConfig guarded = free;
     guarded.id = 2;
-    guarded.blocked_networks = "127.0.0.1";
+    guarded.networks = engine::OwnNetworks{.blocked = "127.0.0.1"};
     const CheckResult result = check(guarded);
     EXPECT_EQ(result.error, ErrorClass::refused) << result.detail;  // by 127.0.0.2, where it may go
     EXPECT_EQ(server.requests().size(), 2u);

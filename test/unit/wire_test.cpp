@@ -22,8 +22,8 @@ std::vector<Command> some_commands() {
         SetAccepting{false},
         SetAccepting{true},
         Upsert{{0, 0, 0, "", std::string("with\0zero", 9)}},
-        Upsert{
-            {1, 2, 3, "http://10.0.0.1/", "{}", "10.0.0.0/8, fe80::/10", "10.0.0.1", "*/5 * * * *", "Europe/Berlin"}},
+        Upsert{{1, 2, 3, "http://10.0.0.1/", "{}", OwnNetworks{"10.0.0.0/8, fe80::/10", "10.0.0.1"},
+                CronText{"*/5 * * * *", "Europe/Berlin"}}},
     };
 }
 
@@ -74,10 +74,10 @@ TEST(Wire, BringsCommandsOverUnchanged) {
     EXPECT_TRUE(std::get<SetAccepting>(decoded[5]).accepting);
     EXPECT_EQ(std::get<Upsert>(decoded[6]).config, std::get<Upsert>(commands[6]).config);
     EXPECT_EQ(std::get<Upsert>(decoded[7]).config, std::get<Upsert>(commands[7]).config);
-    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.blocked_networks, "10.0.0.0/8, fe80::/10");
-    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.allowed_networks, "10.0.0.1");
-    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.cron, "*/5 * * * *");
-    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.timezone, "Europe/Berlin");
+    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.networks->blocked, "10.0.0.0/8, fe80::/10");
+    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.networks->allowed, "10.0.0.1");
+    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.cron->expression, "*/5 * * * *");
+    EXPECT_EQ(std::get<Upsert>(decoded[7]).config.cron->timezone, "Europe/Berlin");
 }
 
 TEST(Wire, BringsResultsOverUnchanged) {
