@@ -20,7 +20,8 @@ namespace {
 
 constexpr std::size_t kShortestSecret = 4;
 constexpr std::size_t kShortestPart = 8;
-constexpr std::size_t kRecognized = 64;  // of a long secret, so much gives it away
+constexpr std::size_t kRecognized = 64;      // of a long secret, so much gives it away
+constexpr std::size_t kLongest = 16 * 1024;  // more than any text in which secrets are looked for
 
 std::size_t position_of(std::string_view text, std::string_view word, std::size_t from) {
     const void* found = memmem(text.data() + from, text.size() - from, word.data(), word.size());
@@ -144,9 +145,10 @@ void add_form_secrets(std::vector<std::string>& secrets, std::string_view form) 
     }
 }
 
-// A login: the target may repeat it whole, or the password alone.
+// A login: the target may repeat it whole, or the password alone. No login is long, and this is done for every failure.
 void add_body_secrets(std::vector<std::string>& secrets, const std::string& body) {
-    add_secret(secrets, body, kShortestPart);
+    add_secret(secrets, std::string_view(body).substr(0, kLongest), kShortestPart);
+    if (body.size() > kLongest) return;
     try {
         add_json_secrets(secrets, parse_bounded_json(body), false);
     } catch (const JsonError&) {

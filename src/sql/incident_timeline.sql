@@ -21,15 +21,17 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
-        WITH seen AS (
-            (SELECT h.tableoid, h.ctid, h.checked_at, h.status, h.error_class FROM pulsimo.health_checks h
-             WHERE h.endpoint_id = failing_checks.endpoint_id
-                 AND h.checked_at >= from_time AND h.checked_at < coalesce(to_time, 'infinity')
-             ORDER BY h.checked_at LIMIT 5000)
-            UNION
-            (SELECT h.tableoid, h.ctid, h.checked_at, h.status, h.error_class FROM pulsimo.health_checks h
-             WHERE h.endpoint_id = failing_checks.endpoint_id
-                 AND h.checked_at >= from_time AND h.checked_at < coalesce(to_time, 'infinity')
+        WITH head AS MATERIALIZED (
+            SELECT h.checked_at, h.status, h.error_class FROM pulsimo.health_checks h
+            WHERE h.endpoint_id = failing_checks.endpoint_id
+                AND h.checked_at >= from_time AND h.checked_at < coalesce(to_time, 'infinity')
+            ORDER BY h.checked_at LIMIT 5000
+        ), seen AS (
+            SELECT * FROM head
+            UNION ALL
+            (SELECT h.checked_at, h.status, h.error_class FROM pulsimo.health_checks h
+             WHERE (SELECT count(*) FROM head) = 5000 AND h.endpoint_id = failing_checks.endpoint_id
+                 AND h.checked_at > (SELECT max(d.checked_at) FROM head d) AND h.checked_at < coalesce(to_time, 'infinity')
              ORDER BY h.checked_at DESC LIMIT 5000)
         )
         SELECT jsonb_build_object('first', min(c.first), 'last', max(c.last), 'count', sum(c.number),

@@ -88,7 +88,7 @@ COMMENT ON FUNCTION pulsimo.resolve_incidents(bigint[], timestamptz[], pulsimo.s
 
 -- Inlined, hence no SET search_path, but a body that is parsed when it is created: a batch has many.
 CREATE OR REPLACE FUNCTION pulsimo.from_microseconds(value jsonb) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT timestamptz 'epoch' + nullif(value, 'null')::bigint * interval '1 microsecond';
 END;

@@ -32,7 +32,8 @@ TEST(HttpPlan, GivesAnApiKeyToTheOwnOriginOnlyWhateverItsHeader) {
 TEST(HttpPlan, SharesItsOwnPolicy) {
     HttpProfiles profiles;
     OwnPolicies policies;
-    const EndpointConfig config{1, 60'000'000, 10'000'000, "https://example.com/", "{}", "10.0.0.0/8", "10.0.0.1"};
+    const EndpointConfig config{
+        1, 60'000'000, 10'000'000, "https://example.com/", "{}", OwnNetworks{"10.0.0.0/8", "10.0.0.1"}};
     const HttpPlan plan(config, profiles, policies);
     EXPECT_NE(plan.own_policy, nullptr);
     EXPECT_EQ(HttpPlan(config, profiles, policies).own_policy, plan.own_policy);
