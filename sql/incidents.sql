@@ -177,6 +177,15 @@ SELECT pulsimo.pause_endpoint(3);
 SELECT put_down(3, 56, 1);
 SELECT * FROM seen_suppressions;
 
+-- Maintenance ends over one that failed in it, and nothing opens: how it fails is known all the same. What failed before its
+-- outage does not count.
+SELECT pulsimo.create_partition('2026-01-01');
+INSERT INTO pulsimo.health_checks (endpoint_id, checked_at, status, response_us, error_class, error)
+VALUES (2, '2026-01-01 00:59:00+00', 'down', 1, 'dns', 'before'), (2, '2026-01-01 01:00:00+00', 'down', 1, 'timeout', 'no answer');
+SELECT record(change(2, 58, 'up'), in_window(change(2, 60, 'down', NULL, 'refused'), 60));
+SELECT record(change(2, 65, 'down') || '{"since": 1767229200000000}');
+SELECT status, previous_status, error_class, detail FROM pulsimo.state_changes WHERE endpoint_id = 2 ORDER BY id DESC LIMIT 1;
+
 DROP VIEW seen_changes, seen_incidents, seen_maintenance, seen_suppressions;
 DROP FUNCTION record, change, in_window, put_down;
 DROP EXTENSION pulsimo;

@@ -12,6 +12,7 @@ namespace pulsimo::engine {
 struct Failure {
     ErrorClass error = ErrorClass::none;
     std::string detail;
+    bool quotes = false;  // the target, in `detail`
 };
 
 // Why the exchange ended with `code`. `none` when it ended well: also when it was we who ended it, having seen enough.

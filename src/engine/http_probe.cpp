@@ -168,7 +168,8 @@ void HttpProbe::redirect() {
     }
     auto target = HttpTarget::parse(response.location(), target_);
     if (!target) {
-        return finish({ErrorClass::protocol, "redirect to what is no http or https URL: " + response.location()});
+        return finish(
+            {ErrorClass::protocol, "redirect to what is no http or https URL: " + public_url(response.location())});
     }
     method_ = method_after(response.status(), method_);
     go_to(std::move(*target));
@@ -185,7 +186,7 @@ Failure HttpProbe::judge() const {
         return {ErrorClass::protocol, exchange_.peer() + " does not speak HTTP/2"};
     }
     auto violation = first_violation(options.assertions, {.body = response.body(), .headers = &response.headers()});
-    if (violation) return {violation->error, std::move(violation->detail)};
+    if (violation) return {violation->error, std::move(violation->detail), true};
     return {};
 }
 
@@ -215,7 +216,7 @@ std::vector<std::string> HttpProbe::secrets() const {
     for (const std::string& url : {plan_->target.url, target_.url, exchange_.response().location()}) {
         add_query(secrets, url);
     }
-    return in_all_forms(std::move(secrets));
+    return in_all_forms(secrets);
 }
 
 // All of it is about the last URL: of a redirect to a host that cannot be reached it is the URL alone.
@@ -228,7 +229,8 @@ std::string HttpProbe::excerpt(const std::vector<std::string>& secrets) const {
 
 void HttpProbe::tell(const Failure& failure) {
     const std::vector<std::string> hidden = secrets();
-    result_.detail = safe_text(hide(failure.detail, hidden), CheckResult::kMaxDetail);
+    const std::string detail = failure.quotes ? hide(failure.detail, hidden) : failure.detail;
+    result_.detail = safe_text(detail, CheckResult::kMaxDetail);
     if (failure.error != ErrorClass::internal) result_.excerpt = excerpt(hidden);
 }
 

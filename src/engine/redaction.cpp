@@ -21,6 +21,8 @@ namespace {
 constexpr std::size_t kShortestSecret = 4;
 constexpr std::size_t kShortestPart = 8;
 constexpr std::size_t kRecognized = 64;      // of a long secret, so much gives it away
+constexpr std::size_t kLongestUrl = 2048;    // of an endpoint; where a target redirects to may be longer
+constexpr std::string_view kCut = "...\"";   // what in_quotes() ends with where it has left something out
 constexpr std::size_t kLongest = 16 * 1024;  // more than any text in which secrets are looked for
 
 std::size_t position_of(std::string_view text, std::string_view word, std::size_t from) {
@@ -29,8 +31,16 @@ std::size_t position_of(std::string_view text, std::string_view word, std::size_
     return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
-// Marks where `text` repeats a secret, or the beginning of a long one. At its end a few characters count already: the
-// rest may have been cut off.
+// Where a text was cut off a few characters of a secret count already.
+void mark_beginning(std::string_view text, std::string_view head, std::vector<bool>& marks) {
+    for (std::size_t length = std::min(head.size(), text.size()); length >= kShortestSecret; --length) {
+        if (!text.ends_with(head.substr(0, length))) continue;
+        std::fill_n(marks.begin() + static_cast<std::ptrdiff_t>(text.size() - length), length, true);
+        break;
+    }
+}
+
+// Marks where `text` repeats a secret, or the beginning of a long one.
 void mark(std::string_view text, std::string_view secret, std::vector<bool>& marks) {
     const std::string_view head = secret.substr(0, kRecognized);
     for (std::size_t at = position_of(text, head, 0); at != std::string_view::npos;) {
@@ -39,15 +49,21 @@ void mark(std::string_view text, std::string_view secret, std::vector<bool>& mar
         std::fill_n(marks.begin() + static_cast<std::ptrdiff_t>(at), length, true);
         at = position_of(text, head, at + static_cast<std::size_t>(length));
     }
-    for (std::size_t length = std::min(head.size(), text.size()); length >= kShortestSecret; --length) {
-        if (!text.ends_with(head.substr(0, length))) continue;
-        std::fill(marks.end() - static_cast<std::ptrdiff_t>(length), marks.end(), true);
-        break;
+    mark_beginning(text, head, marks);
+    for (std::size_t at = text.find(kCut); at != std::string_view::npos; at = text.find(kCut, at + 1)) {
+        mark_beginning(text.substr(0, at), head, marks);
     }
 }
 
-std::string in_json(const std::string& text) {
-    const std::string quoted = nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+std::string with(std::string text, std::string_view old, std::string_view now) {
+    for (std::size_t at = 0; (at = text.find(old, at)) != std::string::npos; at += now.size()) {
+        text.replace(at, old.size(), now);
+    }
+    return text;
+}
+
+std::string in_json(const std::string& text, bool ascii) {
+    const std::string quoted = nlohmann::json(text).dump(-1, ' ', ascii, nlohmann::json::error_handler_t::replace);
     return quoted.substr(1, quoted.size() - 2);
 }
 
@@ -83,6 +99,21 @@ std::string in_html(std::string_view text) {
     return html;
 }
 
+// As others write it: the second is what some make of letters that are not ASCII, the third of slashes, the fourth of
+// what means something to HTML. The last is what in_quotes() makes of bytes that are no text.
+std::vector<std::string> forms_of(const std::string& secret) {
+    const std::string json = in_json(secret, false);
+    const std::string html = in_html(secret);
+    return {json,
+            in_json(secret, true),
+            with(json, "/", "\\/"),
+            with(with(with(json, "&", "\\u0026"), "<", "\\u003c"), ">", "\\u003e"),
+            in_url(secret),
+            html,
+            with(with(html, "&quot;", "&#34;"), "&#39;", "&#x27;"),
+            safe_text(secret, secret.size())};
+}
+
 bool contains_ignoring_case(std::string_view text, std::string_view word) {
     for (; text.size() >= word.size(); text.remove_prefix(1)) {
         if (equals_ignoring_case(text.substr(0, word.size()), word)) return true;
@@ -115,6 +146,7 @@ void add_parts(std::vector<std::string>& secrets, std::string_view value) {
 
 void add_json_secrets(std::vector<std::string>& secrets, const nlohmann::json& value, bool secret) {
     if (value.is_string() && secret) add_secret(secrets, value.get_ref<const std::string&>());
+    if (value.is_number() && secret) add_secret(secrets, value.dump());
     if (value.is_array()) {
         for (const nlohmann::json& element : value) add_json_secrets(secrets, element, secret);
     } else if (value.is_object()) {
@@ -184,15 +216,14 @@ std::string public_url(std::string_view url) {
     return shown;
 }
 
-std::vector<std::string> in_all_forms(std::vector<std::string> secrets) {
-    std::vector<std::string> others;
+std::vector<std::string> in_all_forms(const std::vector<std::string>& secrets) {
+    std::vector<std::string> forms = secrets;
     for (const std::string& secret : secrets) {
-        for (std::string form : {in_json(secret), in_url(secret), in_html(secret)}) {
-            if (form != secret) others.push_back(std::move(form));
-        }
+        for (std::string& form : forms_of(secret)) forms.push_back(std::move(form));
     }
-    secrets.insert(secrets.end(), others.begin(), others.end());
-    return secrets;
+    std::sort(forms.begin(), forms.end());
+    forms.erase(std::unique(forms.begin(), forms.end()), forms.end());
+    return forms;
 }
 
 std::string hide(std::string_view text, const std::vector<std::string>& secrets) {
@@ -225,10 +256,12 @@ std::vector<std::string> secrets_of(const HttpOptions& options) {
 }
 
 void add_query(std::vector<std::string>& secrets, std::string_view url) {
-    url = url.substr(0, url.find('#'));
+    const std::size_t hash = std::min(url.find('#'), url.size());
+    add_form_secrets(secrets, url.substr(std::min(hash + 1, url.size())).substr(0, kLongestUrl));
+    url = url.substr(0, hash);
     const std::size_t mark = url.find('?');
     if (mark == std::string_view::npos) return;
-    const std::string_view query = url.substr(mark + 1);
+    const std::string_view query = url.substr(mark + 1).substr(0, kLongestUrl);
     add_secret(secrets, query);
     add_form_secrets(secrets, query);
 }

@@ -25,11 +25,12 @@ std::string public_url(std::string_view url);
 // secrets, unless it is longer than any login. Some words are harmless in spite of it; too short ones are left out.
 std::vector<std::string> secrets_of(const HttpOptions& options);
 
-// The query of a URL, if it is long enough to be looked for, and its fields that are named like secrets.
+// The query of a URL, if it is long enough to be looked for, and fields of query and fragment that are named like
+// secrets.
 void add_query(std::vector<std::string>& secrets, std::string_view url);
 
 // The same, and what a page, a JSON text or a link would write for them.
-std::vector<std::string> in_all_forms(std::vector<std::string> secrets);
+std::vector<std::string> in_all_forms(const std::vector<std::string>& secrets);
 
 // The text with kHidden in place of secrets, or of the beginning of a long one.
 std::string hide(std::string_view text, const std::vector<std::string>& secrets);

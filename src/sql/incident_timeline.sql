@@ -87,8 +87,14 @@ REVOKE ALL ON FUNCTION pulsimo.timeline_of_others(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.timeline_of_others(bigint) IS
 'Internal: what incident_timeline() shows of incidents that are linked to this one: that they are, and the notes of duplicates.';
 
--- Dropped first, since its columns have been others.
-DROP FUNCTION IF EXISTS pulsimo.incident_timeline(bigint);
+-- Dropped where its columns are others, and only there: views of users depend on it.
+DO $$
+BEGIN
+    IF (SELECT p.proargnames <> '{incident_id,happened_at,event,actor,detail}' FROM pg_proc p
+        WHERE p.oid = to_regprocedure('pulsimo.incident_timeline(bigint)')) THEN
+        DROP FUNCTION pulsimo.incident_timeline(bigint);
+    END IF;
+END $$;
 CREATE OR REPLACE FUNCTION pulsimo.incident_timeline(incident_id bigint)
 RETURNS TABLE (happened_at timestamptz, event text, actor text, detail text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -137,7 +137,8 @@ BEGIN
         ) m
         JOIN unnest(endpoint_ids) AS e (id) ON e.id = (c.change ->> 'endpoint_id')::bigint
         CROSS JOIN LATERAL pulsimo.last_failure(
-            CASE WHEN m.status = 'down' AND NOT m.maintenance AND c.change ->> 'error' IS NULL THEN e.id END, m.incident_at) f;
+            CASE WHEN m.status = 'down' AND NOT m.maintenance AND c.change ->> 'error' IS NULL THEN e.id END,
+            least(m.incident_at, pulsimo.from_microseconds(nullif(c.change -> 'since', '0')))) f;
 END $$;
 REVOKE ALL ON FUNCTION pulsimo.parse_changes(jsonb, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pulsimo.parse_changes(jsonb, bigint[]) IS
@@ -283,11 +284,17 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT i.id, pulsimo.from_microseconds(x.excerpt -> 'at'), x.excerpt -> 'excerpt'
     FROM jsonb_array_elements(excerpts) WITH ORDINALITY AS x (excerpt, place)
         CROSS JOIN LATERAL (
-            SELECT n.id FROM pulsimo.incidents n
-            WHERE n.endpoint_id = (x.excerpt ->> 'endpoint_id')::bigint
-                AND (n.status <> 'resolved' OR n.resolved_at >= pulsimo.from_microseconds(x.excerpt -> 'at'))
-            -- One that seems to begin later does where the clock was set back.
-            ORDER BY n.started_at <= pulsimo.from_microseconds(x.excerpt -> 'at') DESC, n.started_at DESC LIMIT 1
+            SELECT n.id FROM (
+                (SELECT 1 AS turn, o.* FROM pulsimo.incidents o
+                 WHERE o.endpoint_id = (x.excerpt ->> 'endpoint_id')::bigint
+                     AND o.started_at <= pulsimo.from_microseconds(x.excerpt -> 'at')
+                 ORDER BY o.started_at DESC LIMIT 1)
+                UNION ALL  -- one that seems to begin later does where the clock was set back
+                SELECT 2, o.* FROM pulsimo.incidents o
+                WHERE o.endpoint_id = (x.excerpt ->> 'endpoint_id')::bigint AND o.status <> 'resolved'
+            ) n
+            WHERE n.status <> 'resolved' OR n.resolved_at >= pulsimo.from_microseconds(x.excerpt -> 'at')
+            ORDER BY n.turn LIMIT 1
         ) i
     ORDER BY i.id, x.place
     ON CONFLICT (incident_id) DO NOTHING;

@@ -53,7 +53,7 @@ void Keeper::reload() {
         if (watch(std::move(watched), incident_waits.contains(id))) check_soon(id, first_check_us += kFirstChecksApartUs);
     }
     forget_changes_of_replaced();
-    fresh.clear();
+    std::vector<Watched>().swap(fresh);
     if (wishes_.reload_all) give_memory_back();
     wishes_ = Wishes();
     wishes_.reread_maintenance = true;  // of what is new

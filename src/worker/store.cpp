@@ -85,6 +85,7 @@ Store::Store()
             "reference_ids, upstream_ids, changed_us, maintenance, flapping, closed_us, suppressed_by, last_error, lacks_excerpt "
             "FROM pulsimo.keeper_endpoints($1)",
             {INT8ARRAYOID}),
+      hold_("SELECT pulsimo.hold_watched($1::jsonb)", {TEXTOID}),
       changes_("SELECT pulsimo.record_changes($1::jsonb)", {TEXTOID}),
       certificates_("SELECT pulsimo.record_certificates($1::jsonb)", {TEXTOID}),
       suppressions_("SELECT pulsimo.record_suppressions($1::jsonb)", {TEXTOID}),
@@ -149,6 +150,7 @@ void Store::write(std::span<const Pending> batch) {
             for (const std::int64_t day : days) make_partitions(day, day);
         }
         if (!days.empty()) insert_checks(batch);
+        hold_watched(batch);
         record_changes(batch);
         record_suppressions(batch);
         record_excerpts(batch);
@@ -180,6 +182,18 @@ void Store::insert_checks(std::span<const Pending> batch) {
     std::vector<pg::CopyColumn> columns;
     for (const auto& [name, type] : engine::kCheckColumns) columns.push_back({name, type});
     pg::copy_into("pulsimo", "health_checks", columns, rows);
+}
+
+// Those of changes and of suppressions together: each of the two locks its own, and one after the other they would not be
+// locked in one order.
+void Store::hold_watched(std::span<const Pending> batch) {
+    json news = json::array();
+    bool suppresses = false;
+    for (const Pending& pending : batch) {
+        if (!pending.changes.empty() || pending.suppressed_by != 0) news.push_back({{"endpoint_id", pending.result.endpoint_id}});
+        suppresses |= pending.suppressed_by != 0;
+    }
+    if (suppresses) hold_.run({pg::text_datum(news.dump())});
 }
 
 void Store::record_changes(std::span<const Pending> batch) {

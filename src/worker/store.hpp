@@ -131,6 +131,7 @@ class Store {
     void enter();
     void make_partitions(std::int64_t first_day, std::int64_t last_day);
     void insert_checks(std::span<const Pending> batch);
+    void hold_watched(std::span<const Pending> batch);
     void record_changes(std::span<const Pending> batch);
     void record_certificates(std::span<const Pending> batch);
     void record_suppressions(std::span<const Pending> batch);
@@ -145,6 +146,7 @@ class Store {
     pg::Statement state_;
     pg::Statement prepared_;
     pg::Statement load_;
+    pg::Statement hold_;
     pg::Statement changes_;
     pg::Statement certificates_;
     pg::Statement suppressions_;

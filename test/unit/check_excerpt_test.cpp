@@ -83,6 +83,11 @@ TEST_F(CheckExcerpt, HidesInTheReasonWhatItHidesItself) {
     EXPECT_EQ(excerpt_of(result).at("body"), R"x({"seen":"(hidden)"})x");
 }
 
+// They are the same words by chance.
+TEST_F(CheckExcerpt, HidesNothingOfOurOwnWords) {
+    EXPECT_EQ(harness.check(server.url("/status/500?key=status")).detail, "unexpected status 500, expected 200-299");
+}
+
 TEST_F(CheckExcerpt, ShowsTheBeginningOfALongBody) {
     for (const char* options : {R"({"expected_status": [201]})", R"({"body_contains": "end"})"}) {
         const json seen = excerpt("/body/5000", options);

@@ -23,6 +23,9 @@ TEST(Rarely, IsAValue) {
     EXPECT_FALSE(text == copy);
     text = copy;
     EXPECT_TRUE(text == copy);
+    Text& same = text;
+    text = std::move(same);
+    EXPECT_EQ(*text, "rare");
     const Text moved = std::move(text);
     EXPECT_EQ(moved->size(), 4u);
 }

@@ -31,8 +31,8 @@ TEST(Redaction, KnowsTheSecretsOfABody) {
     EXPECT_EQ(secrets("ping"), Secrets{});
     EXPECT_EQ(secrets("<Password>x</Password>"), Secrets{"<Password>x</Password>"});
     const std::string json =
-        R"({"user": "somebody", "login": {"pass": "a, b&c", "codes": 7}, "tokens": ["t0ken", "abc"]})";
-    EXPECT_EQ(secrets(json), (Secrets{json, "a, b&c", "t0ken"}));
+        R"({"user": "somebody", "login": {"pass": "a, b&c", "codes": 7, "password2": 123456}, "tokens": ["t0ken", "abc"]})";
+    EXPECT_EQ(secrets(json), (Secrets{json, "a, b&c", "123456", "t0ken"}));
     const std::string form = "user=somebody&password=p%40ss+w0rd&api_key=k123456&pwd&token=abc";
     EXPECT_EQ(secrets(form), (Secrets{form, "p%40ss+w0rd", "p@ss w0rd", "k123456"}));
     EXPECT_EQ(hide("no such login: p@ss w0rd", secrets(form)), "no such login: (hidden)");
@@ -42,8 +42,14 @@ TEST(Redaction, KnowsTheSecretsOfAQuery) {
     std::vector<std::string> secrets;
     add_query(secrets, "https://example.com/a?api_key=URLKEY1234&page=2222#top");
     EXPECT_EQ(secrets, (std::vector<std::string>{"api_key=URLKEY1234&page=2222", "URLKEY1234"}));
-    add_query(secrets, "https://example.com/a#b?token=t0ken");
-    EXPECT_EQ(secrets.size(), 2u);
+    add_query(secrets, "https://example.com/a#access_token=t0ken");
+    EXPECT_EQ(secrets.back(), "t0ken");
+    EXPECT_EQ(secrets.size(), 3u);
+    secrets.clear();
+    std::string far = "https://example.com/?";
+    for (int i = 10000; i < 20000; ++i) far += "&key=" + std::to_string(i);
+    add_query(secrets, far);
+    EXPECT_LT(secrets.size(), 300u);
 }
 
 TEST(Redaction, HidesWhatJsonUrlsAndHtmlWrite) {
@@ -51,7 +57,17 @@ TEST(Redaction, HidesWhatJsonUrlsAndHtmlWrite) {
     EXPECT_EQ(hide(R"({"echo": "p@ss\"w/rd&1"})", secrets), R"x({"echo": "(hidden)"})x");
     EXPECT_EQ(hide("/?p=p%40ss%22w%2Frd%261&a", secrets), "/?p=(hidden)&a");
     EXPECT_EQ(hide("<b>p@ss&quot;w/rd&amp;1</b>", secrets), "<b>(hidden)</b>");
+    EXPECT_EQ(hide(R"({"a": "p@ss\"w\/rd&1", "b": "p@ss\"w/rd\u00261"})", secrets),
+              R"x({"a": "(hidden)", "b": "(hidden)"})x");
+    EXPECT_EQ(hide("<b>p@ss&#34;w/rd&amp;1</b>", secrets), "<b>(hidden)</b>");
+    EXPECT_EQ(hide(R"("gr\u00fcn")", in_all_forms({"gr\xC3\xBCn"})), R"x("(hidden)")x");
     EXPECT_EQ(hide("body is p@ss\"w/rd&1!", secrets), "body is (hidden)!");
+}
+
+TEST(Redaction, HidesWhatIsLeftOfAQuotation) {
+    const std::string secret = "s3cret-" + std::string(100, 'k');
+    EXPECT_EQ(hide("X is \"client " + secret.substr(0, 45) + "...\", expected \"fine\"", {secret}),
+              "X is \"client (hidden)...\", expected \"fine\"");
 }
 
 }  // namespace
