@@ -86,6 +86,7 @@ void Keeper::turn() {
     for (ProberLink& prober : probers_) {
         if (prober.running()) prober.channel().flush();
     }
+    give_memory_back();
     slot_.keeper.endpoints = static_cast<std::int64_t>(watched_.size());
     slot_.keeper.queued = static_cast<std::int64_t>(pending_.size() + held_.size());
     if (!leaving_) wait();
@@ -197,6 +198,7 @@ void Keeper::keep_probers_running() {
         for (const auto& [id, watched] : watched_) {
             if (&prober_of(id) == &prober) send(prober, engine::Upsert{watched.config});
         }
+        memory_lies_idle_ = true;
     }
 }
 

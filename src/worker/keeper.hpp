@@ -92,6 +92,7 @@ class Keeper {
     static bool keep_ours(const Watched& known, Watched& fresh, bool incident_waits);
     void check_soon(std::int64_t endpoint_id, std::int64_t delay_us);
     void forget(std::int64_t endpoint_id);
+    void give_memory_back();
 
     // keeper_results.cpp: from results to verdicts
     void take_results();
@@ -173,6 +174,7 @@ class Keeper {
     std::int64_t next_notes_us_ = 0;
     bool lacks_secrets_ = false;          // since the configuration was read
     uint32 wait_event_ = 0;
+    bool memory_lies_idle_ = false;       // since many endpoints were read
     bool leaving_ = false;
 };
 

@@ -23,13 +23,6 @@ namespace {
 
 constexpr std::int64_t kFirstChecksApartUs = 1000;  // of endpoints that were added together
 
-// What reading many endpoints took beside them lies between them.
-void give_memory_back() {
-#ifdef __GLIBC__
-    malloc_trim(0);
-#endif
-}
-
 }  // namespace
 
 void Keeper::reload() {
@@ -53,10 +46,19 @@ void Keeper::reload() {
         if (watch(std::move(watched), incident_waits.contains(id))) check_soon(id, first_check_us += kFirstChecksApartUs);
     }
     forget_changes_of_replaced();
-    std::vector<Watched>().swap(fresh);
-    if (wishes_.reload_all) give_memory_back();
+    memory_lies_idle_ |= wishes_.reload_all;
     wishes_ = Wishes();
     wishes_.reread_maintenance = true;  // of what is new
+}
+
+// What it took to read many endpoints and to tell the probers of them lies between them when that is done.
+void Keeper::give_memory_back() {
+    const auto has_to_tell = [](ProberLink& prober) { return prober.running() && prober.channel().waiting(); };
+    if (!memory_lies_idle_ || std::any_of(probers_.begin(), probers_.end(), has_to_tell)) return;
+    memory_lies_idle_ = false;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 void Keeper::complain_of_secrets() {

@@ -49,8 +49,8 @@ void note_change(Stored& stored, const health::Change& change) {
     const bool is_row = stored.status != change.to || stored.maintenance != change.maintenance ||
                         stored.flapping != change.flapping;
     if (is_row) {
-        stored = {.status = change.to,
-                  .changed_us = std::max(stored.changed_us, change.at_us),
+        stored = {.changed_us = std::max(stored.changed_us, change.at_us),
+                  .status = change.to,
                   .maintenance = change.maintenance,
                   .flapping = change.flapping,
                   .incident_open = stored.incident_open};

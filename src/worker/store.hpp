@@ -31,8 +31,8 @@ class ExtensionChanged : public std::runtime_error {
 // What the tables say of an endpoint, as far as we know: read, or written by us since. The status is that underneath
 // maintenance.
 struct Stored {
-    health::Status status = health::Status::unknown;
     std::int64_t changed_us = 0;
+    health::Status status = health::Status::unknown;
     bool maintenance = false;
     bool flapping = false;
     bool incident_open = false;
@@ -58,12 +58,12 @@ struct Watched {
     std::string certificate_issuer;
     std::int64_t certificate_expires_at_s = 0;
     Stored stored;
-    std::int64_t suppressed_by = 0;  // the upstream that its being down is put down to; 0: none
-    bool failed = false;             // the last check did
-    std::int64_t failing_since_us = 0;  // if so, the first check that did
-    bool unreached = false;          // the last check got no answer, or we had trouble of our own
-    bool lacks_excerpt = false;      // its incident opened without a response to show
-    bool stale = false;              // the tables refused a change: their state counts, not ours
+    std::int64_t suppressed_by = 0;     // the upstream that its being down is put down to; 0: none
+    std::int64_t failing_since_us = 0;  // if the last check failed, the first that did
+    bool failed = false;                // the last check did
+    bool unreached = false;             // the last check got no answer, or we had trouble of our own
+    bool lacks_excerpt = false;         // its incident opened without a response to show
+    bool stale = false;                 // the tables refused a change: their state counts, not ours
 };
 
 // When the status of an endpoint began, or an outage that nobody was told of yet.

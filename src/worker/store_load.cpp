@@ -91,8 +91,8 @@ health::Memory read_memory(std::uint64_t row, const Stored& stored, std::int64_t
 
 void read_state(std::uint64_t row, Watched& watched) {
     const std::int64_t since_us = pg::column_int64(row, 11);
-    watched.stored = {.status = status_from(pg::column_text(row, 10)),
-                      .changed_us = pg::column_int64(row, 30),
+    watched.stored = {.changed_us = pg::column_int64(row, 30),
+                      .status = status_from(pg::column_text(row, 10)),
                       .maintenance = pg::column_bool(row, 31),
                       .flapping = pg::column_bool(row, 32),
                       .incident_open = pg::column_bool(row, 12)};
