@@ -20,9 +20,13 @@ namespace {
 
 constexpr std::size_t kShortestSecret = 4;
 constexpr std::size_t kShortestPart = 8;
-constexpr std::size_t kRecognized = 64;      // of a long secret, so much gives it away
+constexpr std::size_t kRecognized = 64;       // of a long secret, so much gives it away
+constexpr std::string_view kCut = "...\"";    // what in_quotes() ends with where it has left something out
+constexpr std::size_t kLongestDetail = 1024;  // in which something was quoted
+
+// This is done for every failure, and nobody's endpoint or target may make others wait for it.
+constexpr std::size_t kMostSecrets = 100;
 constexpr std::size_t kLongestUrl = 2048;    // of an endpoint; where a target redirects to may be longer
-constexpr std::string_view kCut = "...\"";   // what in_quotes() ends with where it has left something out
 constexpr std::size_t kLongest = 16 * 1024;  // more than any text in which secrets are looked for
 
 std::size_t position_of(std::string_view text, std::string_view word, std::size_t from) {
@@ -50,6 +54,7 @@ void mark(std::string_view text, std::string_view secret, std::vector<bool>& mar
         at = position_of(text, head, at + static_cast<std::size_t>(length));
     }
     mark_beginning(text, head, marks);
+    if (text.size() > kLongestDetail) return;
     for (std::size_t at = text.find(kCut); at != std::string_view::npos; at = text.find(kCut, at + 1)) {
         mark_beginning(text.substr(0, at), head, marks);
     }
@@ -122,7 +127,7 @@ bool contains_ignoring_case(std::string_view text, std::string_view word) {
 }
 
 void add_secret(std::vector<std::string>& secrets, std::string_view value, std::size_t shortest = kShortestSecret) {
-    if (value.size() >= shortest) secrets.emplace_back(value);
+    if (value.size() >= shortest && secrets.size() < kMostSecrets) secrets.emplace_back(value);
 }
 
 std::string base64(const std::string& text) {
@@ -177,7 +182,7 @@ void add_form_secrets(std::vector<std::string>& secrets, std::string_view form) 
     }
 }
 
-// A login: the target may repeat it whole, or the password alone. No login is long, and this is done for every failure.
+// A login: the target may repeat it whole, or the password alone. No login is long.
 void add_body_secrets(std::vector<std::string>& secrets, const std::string& body) {
     add_secret(secrets, std::string_view(body).substr(0, kLongest), kShortestPart);
     if (body.size() > kLongest) return;

@@ -22,7 +22,8 @@ std::string public_url(std::string_view url);
 
 // What of the options a target could repeat and nobody should read: a password, a token, a key, the value of any
 // header that is not sent to every origin, the body, and what its fields (of JSON or a form) have that are named like
-// secrets, unless it is longer than any login. Some words are harmless in spite of it; too short ones are left out.
+// secrets, unless it is longer than any login. Some words are harmless in spite of it; too short ones are left out. At
+// most 100, those of headers first.
 std::vector<std::string> secrets_of(const HttpOptions& options);
 
 // The query of a URL, if it is long enough to be looked for, and fields of query and fragment that are named like
