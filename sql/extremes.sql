@@ -1,5 +1,5 @@
 -- Every public function with extreme values, one argument after the other: what is not accepted is refused in words of
--- ours, never by an overflow or an internal error. That nothing can be done with what is accepted shows in the other tests.
+-- ours, never by an overflow or an internal error. What becomes of what is accepted shows in the other tests.
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP EXTENSION IF EXISTS pulsimo CASCADE;
